@@ -1,0 +1,35 @@
+# Every target sets up what it needs by itself: a virtual environment from the package index and, for the tests, a browser.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# Two at a time: the tests start real servers, and more would only fight over two cores.
+WORKERS ?= 2
+
+.PHONY: demo test lint format bench clean
+
+demo: $(INSTALLED)  ## ask the demo model every bundled suite, and make its report
+	$(BIN)/pytest --polecat-model=demo
+
+test: $(INSTALLED)  ## run all tests
+	scripts/install-browser
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests
+
+lint: $(INSTALLED)  ## check style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)  ## put code and imports in shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED)  ## measure what the harness itself costs
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) dist polecat-runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(INSTALLED): pyproject.toml scripts/make-environment
+	scripts/make-environment $(PYTHON) $(VENV)
+	touch $@

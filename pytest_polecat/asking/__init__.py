@@ -1,0 +1,1 @@
+"""Asking: profiles, servers, clients, conversations, and the engine that looks ahead."""

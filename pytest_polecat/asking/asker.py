@@ -1,0 +1,165 @@
+"""Asking one question: the turns of its conversation, kept replies, and a server that may have died."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+
+from pytest_polecat.asking.canary import seen_to_constrain
+from pytest_polecat.asking.client import Client, Exchange, OpenAIClient
+from pytest_polecat.asking.kept import KeptReplies, reply_key
+from pytest_polecat.asking.profiles import api_key, fingerprint
+from pytest_polecat.asking.prompting import SchemaOf, request_for
+from pytest_polecat.errors import ServerError
+from pytest_polecat.questions import selftest
+from pytest_polecat.questions.cases import CaseParam, Entry
+from pytest_polecat.records.outcome import FailureMode
+from pytest_polecat.records.profile import Profile
+from pytest_polecat.records.reply import AskError, Reply
+from pytest_polecat.records.request import Request
+from pytest_polecat.records.run import Served
+
+
+class ServerSource(Protocol):
+    """Where servers come from: `Servers` in the controller, `RemoteServers` in a worker."""
+
+    def wait(self, profile_name: str) -> Served:
+        """Block until the profile's server is ready; raise `ServerError` if it can't be had."""
+
+    def lost(self, profile_name: str) -> Served:
+        """Say that a request found the server gone; block until it is back, or raise `ServerError`."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What asking a question brought: a reply for each turn that was reached, and their keys.
+
+    `not_applicable` says why the question does not apply to this server; there are no replies then.
+    """
+
+    replies: tuple[Reply, ...]
+    keys: tuple[str, ...] = ()
+    seed: int | None = None
+    not_applicable: str | None = None
+
+
+class Asker:
+    """Asks questions of the models that profiles name. Lives in one event loop."""
+
+    def __init__(
+        self, servers: ServerSource, kept: KeptReplies, *, seed: int, schema_of: SchemaOf, connections: int
+    ) -> None:
+        self._servers = servers
+        self._kept = kept
+        self._seed = seed
+        self._schema_of = schema_of
+        self._connections = connections
+        self._clients: dict[str, tuple[Served, Client]] = {}
+        self._locks: dict[str, anyio.Lock] = {}
+        self._constrains: dict[str, bool | None] = {}
+        self._fingerprints: dict[str, tuple[Profile, str]] = {}
+
+    async def ask(self, profile: Profile, case: CaseParam) -> Asked:
+        """Hold the question's conversation. Faults are in the replies; this raises nothing but cancellation."""
+        entry = case.entry
+        if entry is None:
+            raise ValueError("a case without a question can't be asked")
+        if profile.launcher_name == selftest.LAUNCHER:
+            return self._selftest(entry, case)
+        if entry.question.constrained and await self._canary(profile) is False:
+            return Asked((), not_applicable="the server was seen not to constrain its answers to a JSON Schema")
+        seed = self._seed + case.epoch - 1
+        replies: list[Reply] = []
+        keys: list[str] = []
+        for _ in entry.question.conversation:
+            request = request_for(entry, profile, replies, seed, self._schema_of)
+            reply, key = await self.reply_to(request, profile)
+            replies.append(reply)
+            keys.append(key)
+            if reply.error is not None:
+                break
+        return Asked(tuple(replies), tuple(keys), seed)
+
+    async def reply_to(self, request: Request, profile: Profile) -> tuple[Reply, str]:
+        """The kept reply to a request, else the model's, kept at once; and its key."""
+        key = reply_key(self._fingerprint(profile), request)
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept, key
+        exchange = await self._exchange(request, profile)
+        self._kept.put(key, request, exchange)
+        return exchange.reply, key
+
+    async def served(self, profile: Profile) -> Served:
+        """What the profile's server is; waits for it, and raises `ServerError` if it can't be had."""
+        served, _ = await self._client(profile)
+        return served
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for _, client in self._clients.values():
+            await client.aclose()
+
+    async def _exchange(self, request: Request, profile: Profile) -> Exchange:
+        try:
+            served, client = await self._client(profile)
+        except ServerError as error:
+            return _failed(error)
+        exchange = await client.ask(request)
+        if not _connection_lost(exchange):
+            return exchange
+        try:
+            _, client = await self._client(profile, lost=served)
+        except ServerError as error:
+            return _failed(error)
+        return await client.ask(request)
+
+    async def _client(self, profile: Profile, lost: Served | None = None) -> tuple[Served, Client]:
+        async with self._locks.setdefault(profile.name, anyio.Lock()):
+            known = self._clients.get(profile.name)
+            if known is not None and known[0] is not lost:
+                return known
+            find = self._servers.wait if lost is None else self._servers.lost
+            served = await anyio.to_thread.run_sync(find, profile.name, abandon_on_cancel=True)
+            if known is not None:
+                await known[1].aclose()
+            client = OpenAIClient(
+                served.url,
+                model=profile.model if profile.url else profile.name,
+                api_key=api_key(profile),
+                timeout=profile.answer_timeout,
+                connections=self._connections,
+                slots=profile.parallel,
+            )
+            self._clients[profile.name] = (served, client)
+            return served, client
+
+    async def _canary(self, profile: Profile) -> bool | None:
+        async with self._locks.setdefault(f"canary {profile.name}", anyio.Lock()):
+            if profile.name not in self._constrains:
+                self._constrains[profile.name] = await seen_to_constrain(profile, self.reply_to)
+            return self._constrains[profile.name]
+
+    def _fingerprint(self, profile: Profile) -> str:
+        if profile.name not in self._fingerprints:
+            self._fingerprints[profile.name] = profile, fingerprint(profile)
+        known, digest = self._fingerprints[profile.name]
+        return digest if known is profile else fingerprint(profile)
+
+    def _selftest(self, entry: Entry, case: CaseParam) -> Asked:
+        question = entry.question
+        name = case.profile or ""
+        turns = range(len(question.conversation))
+        return Asked(tuple(selftest.reply(question, name, case.variant, turn) for turn in turns))
+
+
+def _connection_lost(exchange: Exchange) -> bool:
+    error = exchange.reply.error
+    return error is not None and error.mode is FailureMode.CONNECTION and error.status is None
+
+
+def _failed(error: ServerError) -> Exchange:
+    return Exchange(Reply(error=AskError(mode=FailureMode(error.mode), message=str(error))), raw=None, retries=())

@@ -1,0 +1,279 @@
+"""The model servers of a run, kept by the controller process: started lazily, one loaded at a time, restarted once."""
+
+import contextlib
+import queue
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from pytest_polecat.asking.launch.base import Launch, Launcher, launcher_of
+from pytest_polecat.asking.launch.diagnosis import LaunchFailedError
+from pytest_polecat.asking.launch.lifeline import GRACE
+from pytest_polecat.asking.launch.process import ServerProcess
+from pytest_polecat.asking.launch.remote import RemoteServers
+from pytest_polecat.asking.launch.served import describe, describe_external
+from pytest_polecat.asking.launch.state import ServerState, State, open_asks, write_state
+from pytest_polecat.errors import PolecatError, ServerError
+from pytest_polecat.records.profile import Profile
+from pytest_polecat.records.run import Served
+from pytest_polecat.rundir import RunDir
+
+__all__ = ["RemoteServers", "Servers"]
+
+_PORT_TRIES = 3
+_LOOK_FOR_ASKS = 0.1
+
+
+@dataclass(frozen=True)
+class _Order:
+    profile: str
+    lost: bool = False
+    answer: "Future[Served]" = field(default_factory=Future)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    profile: str
+    process: ServerProcess
+    served: Served
+
+
+class Servers:
+    """The servers of these profiles.
+
+    One thread of its own does all starting and stopping, in the order of the orders, so that callers on any thread
+    only wait. Workers' requests (see `state`) are seen to by the same thread. What failed is remembered: it is not
+    tried again, and whoever asks gets the same error.
+    """
+
+    def __init__(
+        self,
+        profiles: Mapping[str, Profile],
+        launchers: Mapping[str, Launcher],
+        models_dir: Path | None,
+        run: RunDir,
+        grace: float = GRACE,
+    ) -> None:
+        """Nothing is started or written yet."""
+        self._profiles = profiles
+        self._launchers = launchers
+        self._models_dir = models_dir
+        self._run = run
+        self._grace = grace
+        self._orders: queue.Queue[_Order] = queue.Queue()
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._process: ServerProcess | None = None
+        # Only the keeping thread touches what follows.
+        self._loaded: _Loaded | None = None
+        self._external: dict[str, Served] = {}
+        self._failed: dict[str, ServerError] = {}
+        self._restarted: set[str] = set()
+        self._states: dict[str, ServerState] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def begin(self, profile_name: str) -> None:
+        """Start this profile's server in the background, unless it is up; the one loaded before is stopped first."""
+        self._order(profile_name)
+
+    def wait(self, profile_name: str) -> Served:
+        """Block until this profile's server is ready. Raises `ServerError` with the diagnosis."""
+        return self._order(profile_name).result()
+
+    def lost(self, profile_name: str) -> Served:
+        """To be called when a request found the connection dead: how the server is served now.
+
+        A server that died is restarted, once in a run; when it dies again, `ServerError` says why.
+        """
+        return self._order(profile_name, lost=True).result()
+
+    def stop(self) -> None:
+        """End all servers and everybody's waiting; again: nothing happens."""
+        with self._lock:
+            self._closing.set()
+            process, thread = self._process, self._thread
+        if process:
+            process.stop()
+        if thread:
+            thread.join()
+
+    def _order(self, profile: str, *, lost: bool = False) -> "Future[Served]":
+        order = _Order(profile, lost)
+        with self._lock:
+            if self._closing.is_set():
+                order.answer.set_exception(_ending(profile))
+                return order.answer
+            if self._thread is None:
+                self._clear_run_folder()
+                self._thread = threading.Thread(target=self._keep, name="polecat-servers", daemon=True)
+                self._thread.start()
+            self._orders.put(order)
+        return order.answer
+
+    def _clear_run_folder(self) -> None:
+        """Nobody may take what an earlier session left in a resumed run for news."""
+        self._run.make()
+        for name in self._profiles:
+            self._run.server_state(name).unlink(missing_ok=True)
+        self._drop_asks()
+
+    # The keeping thread
+
+    def _keep(self) -> None:
+        try:
+            while not self._closing.is_set():
+                with contextlib.suppress(queue.Empty):
+                    self._answer(self._orders.get(timeout=_LOOK_FOR_ASKS))
+                self._answer_asks()
+        finally:
+            with self._lock:
+                self._closing.set()
+            self._refuse_orders()
+            self._unload()
+            self._stop_states()
+            self._drop_asks()
+
+    def _answer(self, order: _Order) -> None:
+        try:
+            served = self._serve(order.profile, order.lost)
+        except BaseException as error:
+            order.answer.set_exception(error)
+        else:
+            order.answer.set_result(served)
+
+    def _answer_asks(self) -> None:
+        for file, ask in open_asks(self._run):
+            if ask and not self._closing.is_set():
+                with contextlib.suppress(ServerError, OSError):
+                    self._serve(ask.profile, ask.lost)
+            file.unlink(missing_ok=True)
+
+    def _serve(self, name: str, lost: bool) -> Served:
+        """The server of this profile, started, checked or restarted as need be; failures are remembered and told."""
+        if name in self._failed:
+            error = self._failed[name]
+            raise ServerError(str(error), error.mode)
+        try:
+            return self._current(name, lost) or self._start(name)
+        except (PolecatError, OSError) as error:
+            if self._closing.is_set():
+                raise _ending(name) from error
+            failure = error if isinstance(error, ServerError) else ServerError(str(error))
+            self._failed[name] = failure
+            self._tell(name, "failed", message=str(failure), mode=failure.mode)
+            raise failure from error
+
+    def _current(self, name: str, lost: bool) -> Served | None:
+        """What serves this profile now; None: nothing does. Raises when its server died for the second time."""
+        if not lost and name in self._external:
+            return self._external[name]
+        loaded = self._loaded
+        if not loaded or loaded.profile != name:
+            return None
+        if loaded.process.poll() is None:
+            return loaded.served
+        failure = loaded.process.failure()
+        self._unload()
+        if name in self._restarted:
+            raise LaunchFailedError(f"{failure}\n(it had been restarted once before)", failure.mode, failure.kind)
+        self._restarted.add(name)
+        return self._start(name, after=failure)
+
+    def _start(self, name: str, after: ServerError | None = None) -> Served:
+        profile = self._profile(name)
+        launcher = launcher_of(profile, self._launchers)
+        self._tell(name, "starting")
+        launch = launcher.prepare(profile, self._models_dir, free_port())
+        if launch is None:
+            served = self._external[name] = describe_external(profile, self._closing)
+        else:
+            self._unload()
+            served = self._load(profile, launcher, launch)
+        why = {"message": f"restarted once, because {after}", "mode": after.mode} if after else {}
+        self._tell(name, "ready", served=served, **why)
+        return served
+
+    def _profile(self, name: str) -> Profile:
+        if name not in self._profiles:
+            raise ServerError(f"there is no profile {name!r} in this run; known are: {', '.join(self._profiles)}")
+        return self._profiles[name]
+
+    def _load(self, profile: Profile, launcher: Launcher, launch: Launch) -> Served:
+        """Start the server; a port that was taken meanwhile is exchanged for another, twice."""
+        for _ in range(_PORT_TRIES - 1):
+            try:
+                return self._load_once(profile, launch)
+            except LaunchFailedError as failure:
+                if failure.kind != "port":
+                    raise
+            launch = launcher.prepare(profile, self._models_dir, free_port()) or launch
+        return self._load_once(profile, launch)
+
+    def _load_once(self, profile: Profile, launch: Launch) -> Served:
+        start = time.monotonic()
+        with self._lock:
+            # `stop` either finds this process or prevents it.
+            if self._closing.is_set():
+                raise _ending(profile.name)
+            process = ServerProcess(launch, self._run.server_log(profile.name), profile.name, self._grace)
+            self._process = process
+        try:
+            process.wait_ready(profile.ready_timeout)
+            served = describe(profile, launch, time.monotonic() - start)
+        except BaseException:
+            process.stop()
+            raise
+        self._loaded = _Loaded(profile.name, process, served)
+        return served
+
+    def _unload(self) -> None:
+        if self._loaded:
+            self._loaded.process.stop()
+            self._tell(self._loaded.profile, "unloaded")
+            self._loaded = None
+
+    def _tell(self, name: str, state: State, **news: Any) -> None:
+        """Write the state; what is no news stays as it was: a report wants to know how a stopped server had served."""
+        before = self._states.get(name, ServerState(state=state))
+        self._states[name] = before.model_copy(update={"state": state, **news})
+        write_state(self._run, name, self._states[name])
+
+    def _stop_states(self) -> None:
+        for name in self._profiles:
+            if name not in self._failed:
+                self._tell(name, "stopped")
+
+    def _drop_asks(self) -> None:
+        for file, _ in open_asks(self._run):
+            file.unlink(missing_ok=True)
+
+    def _refuse_orders(self) -> None:
+        while True:
+            try:
+                order = self._orders.get_nowait()
+            except queue.Empty:
+                return
+            order.answer.set_exception(_ending(order.profile))
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _ending(profile: str) -> ServerError:
+    return ServerError(f"profile {profile!r}: the model server was stopped, because the session ends")

@@ -1,0 +1,67 @@
+"""The model servers as an xdist worker sees them: the controller keeps them, the run's folder carries the talk."""
+
+import os
+import time
+from pathlib import Path
+
+from pytest_polecat.asking.launch.state import Ask, ServerState, read_state, write_ask
+from pytest_polecat.errors import ServerError
+from pytest_polecat.records.run import Served
+from pytest_polecat.rundir import RunDir
+
+_PAUSE = 0.05
+
+
+class RemoteServers:
+    """`wait` and `lost` of `Servers`, for a child process of the one that keeps them (see `state` for the protocol)."""
+
+    def __init__(self, run: RunDir, patience: float = 3600) -> None:
+        """`patience`: seconds to wait for an answer at most; the controller keeps its own, shorter deadlines."""
+        self._run = run
+        self._patience = patience
+        self._controller = os.getppid()
+
+    def wait(self, profile_name: str) -> Served:
+        """Block until the profile's server is ready. Raises `ServerError` with the controller's diagnosis."""
+        state = read_state(self._run, profile_name)
+        if state and state.state in ("ready", "failed", "stopped"):
+            return _told(profile_name, state)
+        return self._ask(Ask(profile=profile_name))
+
+    def lost(self, profile_name: str) -> Served:
+        """Have the controller look after a server whose connection is dead: how it is served now, or `ServerError`."""
+        return self._ask(Ask(profile=profile_name, lost=True))
+
+    def _ask(self, ask: Ask) -> Served:
+        file = write_ask(self._run, ask)
+        try:
+            self._wait_for_answer(file, ask.profile)
+        finally:
+            file.unlink(missing_ok=True)
+        return _told(ask.profile, read_state(self._run, ask.profile))
+
+    def _wait_for_answer(self, file: Path, profile: str) -> None:
+        deadline = time.monotonic() + self._patience
+        while file.exists() and not self._is_over(profile):
+            # An orphan gets another parent at once, even while the dead one still is a zombie.
+            if os.getppid() != self._controller:
+                raise ServerError(f"profile {profile!r}: the process that keeps the model servers is gone")
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    f"profile {profile!r}: no word from the process that keeps the model servers "
+                    f"for {self._patience:g} s",
+                    mode="connection",
+                )
+            time.sleep(_PAUSE)
+
+    def _is_over(self, profile: str) -> bool:
+        state = read_state(self._run, profile)
+        return state is not None and state.state == "stopped"
+
+
+def _told(profile: str, state: ServerState | None) -> Served:
+    if state and state.state == "ready" and state.served:
+        return state.served
+    if state and state.state == "failed":
+        raise ServerError(state.message, state.mode)
+    raise ServerError(f"profile {profile!r}: the model server was stopped, because the session ends")

@@ -1,0 +1,115 @@
+"""A profile written out for people: TOML that says where each key comes from, with secrets hidden."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from pytest_polecat.asking.inheritance import leaves
+from pytest_polecat.asking.tables import Key, dotted, shown
+from pytest_polecat.records.profile import Profile
+
+HIDDEN = "***"
+
+_SECRET = re.compile(r"(^|.*[_-])(api[_-]?key|key|token|secret|password|passwd|hft)", re.IGNORECASE)
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
+_IN_QUERY = re.compile(r"(?<=[?&])([^=&]*)=[^&]*")
+
+
+def effective(profile: Profile, origins: Mapping[str, str]) -> Iterator[str]:
+    """A line of TOML for each key that has a value: `sampling.temperature = 0.7  # from "base"`.
+
+    `origins` are those of a `ProfileBook`. What the profile's own table says has no comment.
+    """
+    values = {**profile.model_dump(mode="json", exclude={"name"}), "launcher": profile.launcher_name}
+    for key, value in values.items():
+        for leaf in leaves(value, (key,)):
+            source = _source(leaf, origins)
+            item = _at(value, leaf[1:])
+            if item is None or (source is None and item in ([], {}, "")):
+                continue
+            comment = "  # default" if source is None else f'  # from "{shown(source)}"'
+            yield f"{dotted(leaf)} = {_toml(_hidden(leaf, item))}{'' if source == profile.name else comment}"
+
+
+def asked_model(profile: Profile) -> str:
+    """What a profile asks, in a word: its model, the one on its command line, or its URL."""
+    flags = ("-m", "--model", "-hf", "--hf-repo")
+    named = (after for flag, after in pairwise(_words(profile.command or "")) if flag in flags)
+    return profile.model or next(named, "") or _safe_url(profile.url or "")
+
+
+def _source(leaf: Key, origins: Mapping[str, str]) -> str | None:
+    written = (dotted(leaf[:length]) for length in range(len(leaf), 0, -1))
+    return next((origins[key] for key in written if key in origins), None)
+
+
+def _at(value: Any, key: Key) -> Any:
+    for part in key:
+        value = value[part]
+    return value
+
+
+def _hidden(key: Key, value: Any) -> Any:
+    """The value of a key as it may be shown."""
+    if any(isinstance(part, str) and _SECRET.fullmatch(part) for part in key):
+        return HIDDEN
+    match key, value:
+        case _, dict():
+            return {name: _hidden((*key, name), item) for name, item in value.items()}
+        case ("url",), str():
+            return _safe_url(value)
+        case ("wrapper",), list():
+            return _safe_words(value)
+        case ("command",), str():
+            words = _words(value)
+            safe = _safe_words(words)
+            return value if safe == words else shlex.join(safe)
+    return value
+
+
+def _safe_words(words: list[str]) -> list[str]:
+    safe = []
+    after_secret = False
+    for word in words:
+        name, equals, _ = word.partition("=")
+        secret = bool(_SECRET.fullmatch(name))
+        safe.append(HIDDEN if after_secret else f"{name}={HIDDEN}" if secret and equals else word)
+        after_secret = secret and word.startswith("-") and not equals
+    return safe
+
+
+def _safe_url(url: str) -> str:
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    query = _IN_QUERY.sub(rf"\1={HIDDEN}", f"?{parts.query}")[1:]
+    return urlunsplit(parts._replace(netloc=f"{HIDDEN}@{host}" if user and at else host, query=query))
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return [command]
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case str():
+            return '"' + "".join(_letter(letter) for letter in value) + '"'
+        case list():
+            return f"[{', '.join(_toml(item) for item in value)}]"
+        case dict():
+            return f"{{{', '.join(f'{dotted((name,))} = {_toml(item)}' for name, item in value.items())}}}"
+    return json.dumps(value)
+
+
+def _letter(letter: str) -> str:
+    if letter in _SHORT:
+        return _SHORT[letter]
+    if letter.isprintable():
+        return letter
+    return f"\\U{ord(letter):08X}"

@@ -1,0 +1,163 @@
+"""`polecat`: looks at profiles, and makes pages of runs. Whatever asks questions is pytest."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pytest_polecat import __version__
+from pytest_polecat.asking.profile_text import asked_model, effective
+from pytest_polecat.asking.profiles import ProfileBook, find_config, load
+from pytest_polecat.asking.tables import dotted, nearest, shown
+from pytest_polecat.errors import PolecatError
+from pytest_polecat.rundir import RunDir
+
+app = typer.Typer(
+    help="Look at the profiles and runs of pytest-polecat. Asking questions is pytest's: pytest --polecat-model=NAME",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+profiles_app = typer.Typer(help="The models that can be asked.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(profiles_app, name="profiles")
+
+_RUNS = Path("polecat-runs")
+_UNBOUNDED = 100_000
+"""Columns of a table that goes into a pipe: no row is folded or cut."""
+
+
+def main() -> None:
+    """Run the command line. What the user got wrong is told in one line on stderr, with exit status 2."""
+    try:
+        app()
+    except PolecatError as error:
+        problem = str(error)
+    except OSError as error:
+        problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    print(f"polecat: {shown(problem, limit=2000)}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(2)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pytest-polecat {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option("-c", "--config", metavar="FILE", help="The polecat.toml to use (default: searched upward)"),
+    ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    context.obj = config
+
+
+@profiles_app.command("list")
+def list_profiles(context: typer.Context) -> None:
+    """List every profile, and the file that it comes from."""
+    book = _book(context)
+    table = Table("name", "launcher", "model", "description", "from", box=None, pad_edge=False)
+    for name, profile in book.profiles.items():
+        cells = (name, profile.launcher_name, asked_model(profile), profile.description, _source(book, name))
+        table.add_row(*(Text(shown(cell)) for cell in cells))
+    _print_table(table)
+
+
+@profiles_app.command("show")
+def show_profile(
+    context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name")]
+) -> None:
+    """Show every key of a profile that has a value, in TOML, and where it comes from. Secrets are hidden."""
+    book = _book(context)
+    profile = book.get(name)
+    typer.echo(f"# {_source(book, name)}")
+    typer.echo(f"# models_dir: {shown(book.models_dir or 'not set')}")
+    typer.echo(f"[{dotted(('profiles', name))}]")
+    for line in effective(profile, book.origins.get(name, {})):
+        typer.echo(line)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help=f"Folder of the run, or its name in {_RUNS}")],
+    profile: Annotated[str | None, typer.Option(metavar="NAME", help="One model of a run that has several")] = None,
+) -> None:
+    """Make the HTML page of each model in a run."""
+    from pytest_polecat.reporting.html.page import write_page
+
+    folder = RunDir(_run_folder(run))
+    try:
+        known = list(folder.read_run().profiles)
+        for name in _wanted(known, profile):
+            page = folder.report(name if len(known) > 1 else None)
+            write_page(folder, name, page)
+            typer.echo(shown(page, limit=4096))
+    except (ValueError, LookupError, TypeError) as error:
+        problem = (str(error).splitlines() or [""])[0]
+        message = f"{folder.path} is damaged or of another version: {type(error).__name__}: {problem}"
+        raise PolecatError(f"{message}; ask again for a new run") from error
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of suite files."""
+    from pytest_polecat.grading.checks import BUILTIN
+    from pytest_polecat.questions.schema import suite_schema
+
+    expectations = {name: check.expectation for name, check in BUILTIN.items()}
+    typer.echo(json.dumps(suite_schema(expectations), indent=2, ensure_ascii=False))
+
+
+def _book(context: typer.Context) -> ProfileBook:
+    from pytest_polecat.demo.profiles import PROFILES
+
+    return load(context.obj or find_config(Path.cwd()), builtin=PROFILES)
+
+
+def _source(book: ProfileBook, name: str) -> str:
+    return "built-in" if name in book.builtin else shown(book.file)
+
+
+def _run_folder(run: Path) -> Path:
+    folder = next((path for path in (run, _RUNS / run) if path.exists()), None)
+    if folder is None:
+        raise PolecatError(f"{run}: there is no such run; give its folder, such as {_RUNS}/20261121-143005-x7f2")
+    return folder if folder.is_dir() else folder.parent
+
+
+def _wanted(known: list[str], profile: str | None) -> list[str]:
+    if not known:
+        raise PolecatError("this run holds no profile, so there is no page to make")
+    if profile is None:
+        return known
+    if profile not in known:
+        names = ", ".join(f'"{name}"' for name in nearest(profile, known) or known)
+        raise PolecatError(f'no profile "{profile}" in this run; it has: {names}')
+    return [profile]
+
+
+def _print_table(table: Table) -> None:
+    """On a terminal as it fits; in a pipe one line a row, aligned and plain."""
+    if sys.stdout.isatty():
+        Console().print(table)
+        return
+    plain = Console(width=_UNBOUNDED, color_system=None)
+    with plain.capture() as capture:
+        plain.print(table)
+    typer.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""The controller's part: it owns the servers and the ledger, completes the run and reports it.
+
+Registered in pytest itself, never in an xdist worker. Without xdist the same process also runs the items.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pytest_polecat.asking.launch.keeper import Servers
+from pytest_polecat.errors import PolecatError
+from pytest_polecat.questions import selftest
+from pytest_polecat.records.profile import Profile
+from pytest_polecat.records.run import Run
+from pytest_polecat.reporting import terminal
+from pytest_polecat.reporting.html.page import write_page
+from pytest_polecat.reporting.selftest import write_proofs
+from pytest_polecat.results import identity
+from pytest_polecat.results.ledger import Ledger
+from pytest_polecat.results.proof import Proof, prove
+from pytest_polecat.results.summary import ProfileSummary, summarise
+from pytest_polecat.rundir import RunDir
+from pytest_polecat.settings import Settings
+
+
+class Controller:
+    """One run from its selection to its report."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        run: RunDir,
+        profiles: Mapping[str, Profile],
+        servers: Servers,
+        workers: int,
+    ) -> None:
+        self.config = config
+        self.settings = settings
+        self.run = run
+        self.profiles = profiles
+        self.servers = servers
+        self.workers = workers
+        self.ledger: Ledger | None = None
+        self.exit_status = 0
+        self.reports: dict[str, Path | None] = {}
+        self.notes: list[str] = []
+        self._identity: Run | None = None
+        self._proofs: list[Proof] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to record."""
+        return self.ledger is not None
+
+    def begin(self) -> None:
+        """Open the run: what was selected is on disk now."""
+        if self.begun or not (self.run.path / "selected.jsonl").exists():
+            return
+        cases = self.run.cases()
+        self._identity = identity.started(
+            self.run,
+            self.config,
+            self.profiles,
+            cases,
+            seed=self.settings.seed,
+            epochs=self.settings.epochs,
+            workers=self.workers,
+        )
+        self.run.write_run(self._identity)
+        self.ledger = Ledger(self.run, cases)
+        if self.workers > 1:
+            for name, profile in self.profiles.items():
+                if profile.launcher_name != selftest.LAUNCHER:
+                    self.servers.begin(name)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the attempt down before anybody else sees the report, and leave the short form on it."""
+        if self.ledger is None:
+            return
+        slim = self.ledger.record(report)
+        if slim is not None:
+            report.polecat = slim  # type: ignore[attr-defined]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Stop the servers, decide the exit status, complete the run and make its pages."""
+        self.servers.stop()
+        if self.ledger is None or self._identity is None:
+            return
+        stopped = bool(session.shouldfail or session.shouldstop)
+        self.ledger.close()
+        if self.settings.selftest:
+            self._proofs = prove(self.run.questions().values(), self.run.attempts())
+            if exitstatus == pytest.ExitCode.OK and any(proof.faults for proof in self._proofs):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            return
+        self.exit_status = session.exitstatus = self.ledger.exit_status(int(exitstatus), stopped=stopped)
+        interrupted = stopped or exitstatus == pytest.ExitCode.INTERRUPTED
+        self._identity = identity.finished(self._identity, self.run, interrupted=interrupted)
+        self.run.write_run(self._identity)
+        self._write_pages()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Sum up the run."""
+        if self.ledger is None or self._identity is None:
+            return
+        if self.settings.selftest:
+            write_proofs(terminalreporter, self._proofs)
+            return
+        terminal.write_summary(
+            terminalreporter, self._identity, self.summaries(), self.reports, self.exit_status, self.notes
+        )
+
+    def pytest_unconfigure(self) -> None:
+        """Whatever happened, nothing of ours outlives pytest."""
+        self.servers.stop()
+        if self.settings.selftest:
+            shutil.rmtree(self.run.path, ignore_errors=True)
+
+    def summaries(self) -> dict[str, ProfileSummary]:
+        """The summary of each profile."""
+        if self.ledger is None or self._identity is None:
+            return {}
+        attempts = self.ledger.attempts.values()
+        return summarise(self.ledger.cases, attempts, deselected=self._identity.deselected)
+
+    def _write_pages(self) -> None:
+        for name in self.profiles:
+            path = self.run.report(name if len(self.profiles) > 1 else None)
+            try:
+                write_page(self.run, name, path)
+                self.reports[name] = path
+            except PolecatError as error:
+                self.reports[name] = None
+                self.notes.append(str(error))

@@ -1,0 +1,97 @@
+"""The demo model's files: built once, kept in the user's cache."""
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pytest_polecat.demo.model import build
+from pytest_polecat.demo.spec import load
+from pytest_polecat.errors import PolecatError
+from pytest_polecat.resources import bundled
+
+VARIANTS = {"demo": False, "demo-weak": True}
+"""The models by name, and whether they give the weak replies."""
+
+_CONTEXT = 131072
+_UNUSED_DAYS = 30
+
+
+def demo_model(name: str, replies: Path | None = None) -> Path:
+    """The GGUF file of the demo model with this name (a key of `VARIANTS`), built if it isn't there yet.
+
+    `replies` is the spec of the replies, the bundled `fixtures/demo/replies.yaml` unless given. The file lies in
+    `$XDG_CACHE_HOME/polecat/demo` (`~/.cache/polecat/demo`), in the folder for temporary files if that can't be
+    written. Its name has a hash of the spec and of the generator, so a file that is there is the right one, and
+    processes that build it at once do no harm. Raises `PolecatError`.
+    """
+    replies = replies or bundled("fixtures/demo/replies.yaml")
+    spec = load(replies)
+    file_name = f"{name}-{_fingerprint(replies)}.gguf"
+    problem: OSError | None = None
+    for folder in _folders():
+        path = folder / file_name
+        try:
+            _make(folder)
+            if path.is_file():
+                _mark_used(path)
+            else:
+                with _replacing(path) as unfinished:
+                    build(spec, unfinished, context=_CONTEXT, name=name, weak=VARIANTS[name])
+                _remove_unused(folder)
+        except OSError as error:
+            problem = error
+        else:
+            return path
+    raise PolecatError(f"the demo model can't be written: {problem}; set XDG_CACHE_HOME to a folder that can be")
+
+
+def _folders() -> Iterator[Path]:
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    with suppress(RuntimeError):  # There may be no home.
+        base = Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache"
+        yield base / "polecat" / "demo"
+    yield Path(tempfile.gettempdir()) / f"polecat-demo-{os.getuid()}"
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # In the folder for temporary files anyone can make a folder of any name.
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file to write that takes the place of `path` when all went well."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    unfinished = Path(name)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _fingerprint(replies: Path) -> str:
+    digest = hashlib.sha256()
+    for file in (replies, *sorted(Path(__file__).parent.glob("*.py"))):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _mark_used(path: Path) -> None:
+    with suppress(OSError):  # A cache that can only be read is as good.
+        path.touch()
+
+
+def _remove_unused(folder: Path) -> None:
+    oldest = time.time() - _UNUSED_DAYS * 24 * 3600
+    for file in (*folder.glob("*.gguf"), *folder.glob(".*.part")):
+        with suppress(OSError):
+            if file.stat().st_mtime < oldest:
+                file.unlink()

@@ -1,0 +1,134 @@
+"""The ladder of fixtures: profile -> server -> model -> reply, and what a grader needs beside it.
+
+Every rung can be overridden in a conftest.py. Nothing heavy is imported here: the module is loaded with the plugin.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_polecat.asking.conversation import Conversation
+    from pytest_polecat.asking.model import Model, ServerHandle
+    from pytest_polecat.grading.readable import ReadableReply
+    from pytest_polecat.grading.score import Score
+    from pytest_polecat.items import ItemHooks, Sitting
+    from pytest_polecat.questions.cases import CaseParam
+    from pytest_polecat.records.profile import Profile
+    from pytest_polecat.records.question import Question
+
+
+def _asking(request: pytest.FixtureRequest) -> ItemHooks:
+    from pytest_polecat.items import ASKING
+
+    asking = request.config.stash.get(ASKING, None)
+    if asking is None:
+        pytest.skip("no model was named: choose one with --polecat-model=NAME")
+    return asking
+
+
+def _sitting(request: pytest.FixtureRequest) -> Sitting:
+    from pytest_polecat.items import SITTING
+
+    sitting = request.node.stash.get(SITTING, None)
+    if sitting is None:
+        raise pytest.UsageError("this test is no question: decorate it with @polecat.question or @polecat.suite")
+    return sitting
+
+
+@pytest.fixture
+def polecat_case() -> CaseParam:
+    """What the item stands for; the plugin parametrizes it."""
+    raise pytest.UsageError("polecat_case is given by the plugin and can't be used by itself")
+
+
+@pytest.fixture
+def profile(request: pytest.FixtureRequest, polecat_case: CaseParam) -> Profile:
+    """The profile of the model to ask; the test is skipped when the user named none."""
+    if polecat_case.profile is None:
+        pytest.skip("no model was named: choose one with --polecat-model=NAME")
+    return _asking(request).profiles[polecat_case.profile]
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, profile: Profile) -> ServerHandle:
+    """The profile's server. It starts when first asked; `server.url` and `server.served` wait for it."""
+    from pytest_polecat.asking.model import ServerHandle
+
+    return ServerHandle(profile, _asking(request).engine)
+
+
+@pytest.fixture
+def model(server: ServerHandle) -> Model:
+    """The model, to be asked freely: `model.ask("…")` returns a reply. Such questions are not asked ahead."""
+    from pytest_polecat.asking.model import Model
+    from pytest_polecat.grading.readable import ReadableReply
+
+    return Model(server, ReadableReply.of)
+
+
+@pytest.fixture
+def question(polecat_case: CaseParam) -> Question:
+    """The question that the test grades."""
+    if polecat_case.entry is None:
+        raise pytest.UsageError("this test is no question: decorate it with @polecat.question or @polecat.suite")
+    return polecat_case.entry.question
+
+
+@pytest.fixture
+def polecat_replies(request: pytest.FixtureRequest, polecat_case: CaseParam, model: Model) -> tuple[ReadableReply, ...]:
+    """The replies of the question's conversation, one for each turn that was reached.
+
+    What the model caused is in the replies; only a fault of ours or the machine's raises.
+    """
+    from pytest_polecat.errors import ServerError
+    from pytest_polecat.grading.readable import ReadableReply
+
+    sitting = _sitting(request)
+    asked = sitting.asked = model.answer(request.node.nodeid, polecat_case)
+    if asked.not_applicable:
+        pytest.skip(asked.not_applicable)
+    error = asked.replies[-1].error
+    if error is not None and error.mode.infrastructure:
+        raise ServerError(error.message, error.mode)
+    return tuple(ReadableReply.of(reply) for reply in asked.replies)
+
+
+@pytest.fixture
+def reply(polecat_replies: tuple[ReadableReply, ...]) -> ReadableReply:
+    """The model's reply (the last one of a conversation), with helpers that read an answer out of it."""
+    return polecat_replies[-1]
+
+
+@pytest.fixture
+def score(request: pytest.FixtureRequest) -> Score:
+    """Partial credit: `score.award(2, when=…, note="named group used")`."""
+    return _sitting(request).score
+
+
+@pytest.fixture
+def grade(
+    request: pytest.FixtureRequest, question: Question, polecat_replies: tuple[ReadableReply, ...]
+) -> Callable[[Any], None]:
+    """Grade by the question's declared checks: `grade(reply)` fails the test if any of them does not hold."""
+
+    def by_checks(reply: Any) -> None:
+        sitting = _sitting(request)
+        sitting.grade = _asking(request).grader.grade(question, [*polecat_replies[:-1], reply])
+        missed = sitting.grade.missed
+        if missed:
+            pytest.fail("; ".join(f"{finding.check}: {finding.message}" for finding in missed), pytrace=False)
+
+    return by_checks
+
+
+@pytest.fixture
+def conversation(model: Model) -> Conversation:
+    """A conversation to be held by the test: `conversation.say("…")` sends a turn and returns the reply."""
+    from pytest_polecat.asking.conversation import Conversation
+
+    return Conversation(model)

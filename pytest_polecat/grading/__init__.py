@@ -1,0 +1,1 @@
+"""From a reply to points: extraction, checks, partial credit, outcomes and failure modes."""

@@ -1,0 +1,100 @@
+"""From how a test body ended to an outcome: the one place where the model's fault and ours are told apart."""
+
+from __future__ import annotations
+
+import unittest
+from dataclasses import dataclass
+
+import pytest
+
+from pytest_polecat.errors import Missed, ServerError
+from pytest_polecat.grading.failure_modes import missed_mode, no_answer
+from pytest_polecat.grading.grader import MESSAGE_LIMIT, Grade
+from pytest_polecat.grading.score import Score
+from pytest_polecat.records.outcome import FailureMode, Outcome
+from pytest_polecat.records.reply import Reply
+
+HELPERS = (
+    "use assert, pytest.fail or polecat.Missed for what the model did wrong, and reply.code(), .files(), .json(), "
+    ".number(), .choice() to read its answer"
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of an attempt, the points earned, and why it was not passed."""
+
+    outcome: Outcome
+    earned: float
+    mode: FailureMode | None = None
+    message: str = ""
+
+
+def conclude(
+    error: BaseException | None, points: float, score: Score, grade: Grade | None, last: Reply | None
+) -> Verdict:
+    """The verdict on a test body that ended with `error` (None: it passed).
+
+    `grade` is what the declared checks came to, if any were used; `last` the last reply. A body that passes earns all
+    points unless it awarded fewer; a failing one keeps what it was awarded.
+    """
+    if error is None:
+        earned = _earned(points, score, grade, passed=True)
+        if earned >= points - 1e-9:
+            return Verdict(Outcome.PASSED, points)
+        message = f"{earned:g} of {points:g} points"
+        return Verdict(Outcome.PARTIAL if earned > 0 else Outcome.MISSED, earned, FailureMode.WRONG_ANSWER, message)
+    if isinstance(error, pytest.skip.Exception):
+        return Verdict(Outcome.SKIPPED, 0, message=_sentence(error))
+    if not _models_doing(error):
+        return Verdict(Outcome.BROKEN, 0, _broken_mode(error), _broken_message(error))
+    earned = _earned(points, score, grade, passed=False)
+    outcome = Outcome.PARTIAL if earned > 0 else Outcome.MISSED
+    return Verdict(outcome, min(earned, points), _mode(error, grade, last), _sentence(error))
+
+
+def _models_doing(error: BaseException) -> bool:
+    return isinstance(error, AssertionError | pytest.fail.Exception | unittest.TestCase.failureException)
+
+
+def _earned(points: float, score: Score, grade: Grade | None, *, passed: bool) -> float:
+    if grade is not None:
+        return grade.earned
+    if score.used:
+        return score.earned
+    return points if passed else 0.0
+
+
+def _mode(error: BaseException, grade: Grade | None, last: Reply | None) -> FailureMode:
+    nothing = no_answer(last, "") if last is not None else None
+    if nothing is not None:
+        return nothing[0]
+    if grade is not None and grade.missed:
+        own = grade.missed[0].mode or FailureMode.WRONG_ANSWER
+    elif isinstance(error, Missed):
+        own = _known_mode(error.mode)
+    else:
+        own = FailureMode.TEST_FAILURE
+    return missed_mode(last, own)
+
+
+def _known_mode(name: str) -> FailureMode:
+    try:
+        return FailureMode(name)
+    except ValueError:
+        return FailureMode.WRONG_ANSWER
+
+
+def _broken_mode(error: BaseException) -> FailureMode:
+    return FailureMode(error.mode) if isinstance(error, ServerError) else FailureMode.SUITE_ERROR
+
+
+def _broken_message(error: BaseException) -> str:
+    if isinstance(error, ServerError):
+        return _sentence(error)
+    return f"{type(error).__name__}: {_sentence(error)} (an unexpected exception means a broken suite: {HELPERS})"
+
+
+def _sentence(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"

@@ -1,0 +1,220 @@
+"""Around each item: asking ahead, judging what the body did, and putting the record on the report.
+
+`ItemHooks` is registered in the process that runs items (pytest itself, or an xdist worker), once it is known that
+there are questions to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pytest_polecat.asking.asker import Asked, Asker
+from pytest_polecat.asking.engine import Engine, Planned
+from pytest_polecat.grading.grader import Grade, Grader
+from pytest_polecat.grading.score import Score
+from pytest_polecat.grading.verdict import Verdict, conclude
+from pytest_polecat.questions import selftest
+from pytest_polecat.questions.cases import CaseParam, Entry
+from pytest_polecat.questions.collecting import case_of
+from pytest_polecat.records.attempt import Attempt, Case
+from pytest_polecat.records.outcome import Outcome
+from pytest_polecat.records.profile import Profile
+from pytest_polecat.settings import Settings
+
+SITTING = pytest.StashKey["Sitting"]()
+ASKING = pytest.StashKey["ItemHooks"]()
+
+
+@dataclass
+class Sitting:
+    """One item's attempt while it lasts: what was asked, what was graded, and finally the record."""
+
+    entry: Entry
+    case: CaseParam
+    profile: Profile
+    asked: Asked | None = None
+    grade: Grade | None = None
+    score: Score = field(init=False)
+    attempt: Attempt | None = None
+
+    def __post_init__(self) -> None:
+        self.score = Score(self.entry.question.points)
+
+
+class ItemHooks:
+    """The hooks around items, and what the fixtures need: the engine, the profiles, the grader."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        profiles: Mapping[str, Profile],
+        grader: Grader,
+        make_asker: Callable[[], Asker],
+        share: tuple[int, int],
+        worker: str,
+    ) -> None:
+        self.settings = settings
+        self.profiles = profiles
+        self.grader = grader
+        self.engine: Engine
+        self._make_asker = make_asker
+        self._share = share
+        self._worker = worker
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Look ahead for as long as items run."""
+        number, workers = self._share
+        plan = list(_plan(session.items[number::workers], self.profiles))
+        bounded = bool(session.config.getoption("maxfail", 0))
+        with Engine(plan, self._make_asker, workers=workers, ahead=None if bounded else 256) as self.engine:
+            session.config.stash[ASKING] = self
+            return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        """Open the item's sitting, and look ahead from here."""
+        case = case_of(item)
+        if case is None or case.entry is None or case.profile is None:
+            return
+        item.stash[SITTING] = Sitting(case.entry, case, self.profiles[case.profile])
+        self.engine.advance(item.nodeid)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Judge the body: green with fewer points becomes partial; a self-test is green if the suite is right."""
+        sitting = item.stash.get(SITTING, None)
+        if sitting is None:
+            return (yield)
+        error: BaseException | None = None
+        result: object = None
+        try:
+            result = yield
+        except (KeyboardInterrupt, SystemExit, pytest.exit.Exception):
+            raise
+        except BaseException as raised:  # pytest's outcomes are no Exceptions
+            error = raised
+        attempt = self._conclude(item, sitting, error)
+        if self.settings.selftest:
+            objection = selftest.objection(attempt, sitting.entry.question)
+            if objection is not None:
+                pytest.fail(f"{sitting.entry.header.suite}/{sitting.entry.question.id}: {objection}", pytrace=False)
+            return result
+        if error is not None:
+            raise error
+        if attempt.outcome is not Outcome.PASSED:
+            pytest.fail(attempt.message, pytrace=False)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Put the record on the report that decides the item: the call's, or a set-up's that did not get there."""
+        report = yield
+        sitting = item.stash.get(SITTING, None)
+        if sitting is None or call.when == "teardown" or (call.when == "setup" and report.passed):
+            return report
+        if sitting.attempt is None:
+            self._conclude(item, sitting, call.excinfo.value if call.excinfo else None)
+        assert sitting.attempt is not None  # noqa: S101 - set just above
+        record = sitting.attempt.model_dump(mode="json", exclude_defaults=True)
+        record |= {"outcome": str(sitting.attempt.outcome), "points": sitting.attempt.points, "extra": {}}
+        if self.settings.selftest:
+            record["selftest"] = True
+        item.ihook.pytest_polecat_record(record=record, item=item)
+        report.polecat = record  # type: ignore[attr-defined]
+        return report
+
+    def _conclude(self, item: pytest.Item, sitting: Sitting, error: BaseException | None) -> Attempt:
+        asked = sitting.asked
+        last = asked.replies[-1] if asked and asked.replies else None
+        verdict = conclude(error, sitting.entry.question.points, sitting.score, sitting.grade, last)
+        sitting.attempt = _attempt(item.nodeid, sitting, verdict, self._worker)
+        scalars = {"suite": sitting.attempt.suite, "question": sitting.attempt.question, "outcome": verdict.outcome}
+        numbers = {"points": f"{sitting.attempt.points:g}", "earned": f"{verdict.earned:g}"}
+        for name, value in {**scalars, **numbers}.items():
+            item.user_properties.append((f"polecat_{name}", str(value)))
+        return sitting.attempt
+
+
+def selected_case(item: pytest.Item) -> Case | None:
+    """The `Case` of an item that asks a question of a model; None for other items."""
+    param = case_of(item)
+    if param is None or param.entry is None or param.profile is None:
+        return None
+    return _case(item.nodeid, param, param.entry)
+
+
+def _plan(items: list[pytest.Item], profiles: Mapping[str, Profile]) -> Generator[Planned]:
+    for item in items:
+        case = case_of(item)
+        if case is None or case.entry is None or case.profile is None:
+            continue
+        if any(item.iter_markers("skip")) or any(item.iter_markers("skipif")):
+            continue
+        yield Planned(item.nodeid, case, profiles[case.profile])
+
+
+def _case(nodeid: str, param: CaseParam, entry: Entry) -> Case:
+    return Case(
+        nodeid=nodeid,
+        suite=entry.header.suite,
+        question=entry.question.id,
+        hash=entry.hash,
+        profile=param.profile or "",
+        epoch=param.epoch,
+        variant=param.variant,
+        tier=entry.question.tier,
+        points=entry.question.points,
+    )
+
+
+def _attempt(nodeid: str, sitting: Sitting, verdict: Verdict, worker: str) -> Attempt:
+    asked = sitting.asked or Asked(())
+    replies = asked.replies
+    timings = [reply.timings for reply in replies if reply.timings is not None]
+    flags = []
+    if verdict.outcome is Outcome.PASSED and any(reply.truncated for reply in replies):
+        flags.append("truncated")
+    if sitting.entry.question.constrained and any(_looks_unconstrained(reply.content) for reply in replies):
+        flags.append("not_constrained")
+    return Attempt(
+        **_case(nodeid, sitting.case, sitting.entry).model_dump(),
+        outcome=verdict.outcome,
+        earned=verdict.earned,
+        mode=verdict.mode,
+        message=verdict.message,
+        findings=sitting.grade.findings if sitting.grade else _awards(sitting.score),
+        flags=tuple(flags),
+        replies=asked.keys,
+        seed=asked.seed,
+        prompt_tokens=_total(reply.usage.prompt_tokens for reply in replies),
+        completion_tokens=_total(reply.usage.completion_tokens for reply in replies),
+        generation_ms=sum(timing.wall_ms for timing in timings) if timings else None,
+        finished=datetime.now(tz=UTC).isoformat(timespec="milliseconds"),
+        worker=worker,
+    )
+
+
+def _awards(score: Score) -> tuple[Any, ...]:
+    from pytest_polecat.records.attempt import Finding
+
+    return tuple(
+        Finding(check="award", ok=True, message=note or "Awarded.", points=points, earned=points)
+        for points, note in score.notes
+    )
+
+
+def _total(counts: Any) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _looks_unconstrained(content: str) -> bool:
+    return bool(content.strip()) and content.lstrip()[:1] not in '{["-0123456789tfn'

@@ -1,0 +1,144 @@
+"""The pytest plugin: hooks in the order in which pytest calls them, each a few lines.
+
+Nothing heavy is imported here: a session that asks no questions must not notice that polecat is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_polecat import fixtures
+from pytest_polecat.fixtures import *  # noqa: F403 - pytest finds fixtures among a plugin's names
+from pytest_polecat.settings import Settings, add_options
+
+if TYPE_CHECKING:
+    pass
+
+SETTINGS = pytest.StashKey[Settings]()
+GENERATED = pytest.StashKey[int]()
+
+SUITE_FILES = (".polecat.yaml", ".polecat.yml", ".polecat.jsonl")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks for third parties."""
+    from pytest_polecat import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the settings; look up models and suites if any are asked for."""
+    config.addinivalue_line("markers", "polecat_questions(questions): set by @polecat.question and @polecat.suite")
+    settings = config.stash[SETTINGS] = Settings.from_config(config)
+    config.stash[GENERATED] = 0
+    if settings.asks or settings.suites:
+        from pytest_polecat import startup
+
+        startup.prepare(config, settings)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In an xdist controller, plan the run before workers start: they are told where it is."""
+    from pytest_polecat import xdist
+
+    config = session.config
+    settings = config.stash[SETTINGS]
+    if not settings.asks or hasattr(config, "workerinput"):
+        return
+    from pytest_polecat import session as session_parts
+
+    session_parts.check(config, settings)
+    if xdist.distributes(config):
+        session_parts.plan_distributed(config, settings)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """A suite file is a module of questions."""
+    if not file_path.name.endswith(SUITE_FILES):
+        return None
+    from pytest_polecat import startup
+    from pytest_polecat.questions import collecting
+
+    return collecting.collect_file(file_path, parent, startup.grader(parent.config).expectation)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Questions × epochs × models: one item each."""
+    if "polecat_case" not in metafunc.fixturenames:
+        return
+    from pytest_polecat.questions import collecting
+
+    cases = collecting.parametrize(metafunc, metafunc.config.stash[SETTINGS])
+    metafunc.config.stash[GENERATED] += len(cases)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Limits and samples, then one model after the other, whatever order other plugins made."""
+    if not config.stash[GENERATED]:
+        return
+    from pytest_polecat.questions import collecting
+
+    settings = config.stash[SETTINGS]
+    collecting.refuse_doubles(items)
+    left_out = collecting.select(items, settings)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        unwanted = set(left_out)
+        items[:] = [item for item in items if item not in unwanted]
+    collecting.group_by_model(items, settings.models)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The selection is final: write it down, and make ready to ask.
+
+    First of all, because an xdist worker tells the controller in this hook that it has collected.
+    """
+    config = session.config
+    if not config.stash[GENERATED] or config.option.collectonly or not config.stash[SETTINGS].asks:
+        return
+    from pytest_polecat import session as session_parts
+
+    session_parts.open_session(session, config.stash[SETTINGS], generated=config.stash[GENERATED])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: Any) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    """Outcomes of questions have categories of their own; `report.outcome` stays pytest's."""
+    record = getattr(report, "polecat", None)
+    if record is None or not report.failed or record.get("selftest"):
+        return None
+    return _CATEGORIES.get(record["outcome"])
+
+
+_CATEGORIES: dict[str, tuple[str, str, tuple[str, dict[str, bool]]]] = {
+    "partial": ("partial", "p", ("PARTIAL", {"yellow": True})),
+    "missed": ("missed", "m", ("MISSED", {"yellow": True})),
+    "broken": ("broken", "B", ("BROKEN", {"red": True})),
+}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable(config: pytest.Config) -> Generator[None, Any, Any]:
+    """A lone surrogate in a report would end a whole xdist run; a model can write one into any assertion."""
+    data = yield
+    if not config.stash[SETTINGS].asks:
+        return data
+    from pytest_polecat.records.text import without_surrogates
+
+    return without_surrogates(data)
+
+
+__all__ = ["fixtures"]

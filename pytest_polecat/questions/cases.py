@@ -1,0 +1,42 @@
+"""A question in its place: which suite it belongs to, and which attempts at it were asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_polecat.records.question import Question, SuiteHeader, content_hash
+from pytest_polecat.records.request import Sampling
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A question with the header of its suite, the file it stands in, and its content hash.
+
+    The hash covers all that can change what is asked or how it is graded: the question, the suite's defaults and, for
+    a Python suite, the source of the test function. Results of different hashes are never mixed.
+    """
+
+    question: Question
+    header: SuiteHeader
+    file: str
+    hash: str
+
+    @classmethod
+    def make(cls, question: Question, header: SuiteHeader, file: str, grader: str = "") -> Entry:
+        """Place a question; `grader` is the source of the test function that grades it, if not its checks do."""
+        defaults = header.sampling if header.sampling != Sampling() else None
+        digest = content_hash(header.suite, defaults, header.system, question, grader)
+        return cls(question, header, file, digest)
+
+
+@dataclass(frozen=True)
+class CaseParam:
+    """What one test item stands for: a question (None for a free test), asked of a profile, for the nth time.
+
+    `profile` is None when the user named no model; `variant` numbers the wrong answers of `@wrong` from 1.
+    """
+
+    entry: Entry | None
+    profile: str | None
+    epoch: int = 1
+    variant: int = 0

@@ -1,0 +1,67 @@
+"""The record of one question, asked once and graded."""
+
+from typing import Literal
+
+from pytest_polecat.records.base import StoredRecord
+from pytest_polecat.records.outcome import FailureMode, Outcome
+
+
+class Finding(StoredRecord):
+    """What one check found, as a sentence for the report, with the points it earned of those it could.
+
+    `turn` counts from 1.
+    """
+
+    check: str
+    ok: bool
+    message: str
+    points: float = 0
+    earned: float = 0
+    turn: int = 1
+    mode: FailureMode | None = None
+
+
+class Case(StoredRecord):
+    """One test item that asks a question: what is to be attempted, known before anything runs.
+
+    `hash` is the question's content hash; `reference` names its text in the run's `questions.jsonl`. `profile` is the
+    profile's name (`@reference`, `@wrong`, … in a self-test, where `variant` numbers the wrong answers from 1).
+    """
+
+    nodeid: str
+    suite: str
+    question: str
+    hash: str
+    profile: str
+    epoch: int = 1
+    variant: int = 0
+    tier: int = 1
+    points: float = 1
+
+    @property
+    def key(self) -> tuple[str, str, str, str, int, int]:
+        """What a result is keyed by: never the node id, which changes with the file's place."""
+        return (self.profile, self.suite, self.question, self.hash, self.epoch, self.variant)
+
+
+class Attempt(Case):
+    """One question × epoch × profile: the line in a run's `attempts.jsonl`, and what rides on pytest's report.
+
+    `flags` are remarks that cost nothing (`truncated`: right although cut); `replies` are the keys of the kept replies,
+    one for each turn; `generation_ms` is their wall time, token counts are sums over the turns (None: unknown).
+    """
+
+    format: Literal["polecat.attempt/1"] = "polecat.attempt/1"
+    outcome: Outcome
+    earned: float = 0
+    mode: FailureMode | None = None
+    message: str = ""
+    findings: tuple[Finding, ...] = ()
+    flags: tuple[str, ...] = ()
+    replies: tuple[str, ...] = ()
+    seed: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    generation_ms: float | None = None
+    finished: str = ""
+    worker: str = ""

@@ -1,0 +1,1 @@
+"""Reports: on the terminal, as pages, beside pytest-html."""

@@ -1,0 +1,1 @@
+"""Results: the ledger of attempts and the statistics of a run."""

@@ -1,0 +1,83 @@
+"""The ledger: the one writer of a run's attempts, and the judge of the exit status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from pytest_polecat.records.attempt import Attempt, Case
+from pytest_polecat.records.outcome import FailureMode, Outcome
+from pytest_polecat.rundir import RunDir, json_line
+
+
+class Ledger:
+    """Writes attempts as they are reported and remembers them without their findings.
+
+    `cases` is what was selected: the denominator. Whatever pytest never reported stays missing there.
+    """
+
+    def __init__(self, run: RunDir, cases: Sequence[Case]) -> None:
+        self.run = run
+        self.cases = cases
+        self.attempts: dict[str, Attempt] = {}
+        self.other_failures = 0
+        self._by_nodeid = {case.nodeid: case for case in cases}
+        self._file = run.attempts_file.open("ab", buffering=0)
+
+    def record(self, report: pytest.TestReport) -> dict[str, Any] | None:
+        """Take note of a report; returns the record to leave on it, without what takes much room."""
+        record = getattr(report, "polecat", None)
+        case = self._by_nodeid.get(report.nodeid)
+        if record is None and case is not None and report.when not in {"setup", "call", "teardown"}:
+            record = _crashed(case, report)
+        if record is None:
+            self.other_failures += report.failed
+            return None
+        self._file.write(json_line(record))
+        slim = {key: value for key, value in record.items() if key not in {"findings", "replies"}}
+        self.attempts[report.nodeid] = Attempt.model_validate(slim)
+        return slim
+
+    @property
+    def broken(self) -> int:
+        """Attempts that broke for a reason of ours or the machine's."""
+        return self.count(Outcome.BROKEN)
+
+    @property
+    def missing(self) -> int:
+        """Selected items that were never decided."""
+        return len(self._by_nodeid) - len(self.attempts)
+
+    def count(self, outcome: Outcome) -> int:
+        """Attempts with this outcome."""
+        return Counter(attempt.outcome for attempt in self.attempts.values())[outcome]
+
+    def exit_status(self, status: int, *, stopped: bool) -> int:
+        """The exit status of the session, given pytest's own.
+
+        Misses alone do not fail a session; anything broken, missing or failed besides does. A session that `-x` or
+        `--maxfail` stopped keeps pytest's verdict.
+        """
+        sound = not (self.broken or self.missing or self.other_failures)
+        if status == pytest.ExitCode.TESTS_FAILED and sound and not stopped:
+            return pytest.ExitCode.OK
+        if status == pytest.ExitCode.OK and not sound:
+            return pytest.ExitCode.TESTS_FAILED
+        return status
+
+    def close(self) -> None:
+        """Close the file of attempts."""
+        self._file.close()
+
+
+def _crashed(case: Case, report: pytest.TestReport) -> dict[str, Any]:
+    attempt = Attempt(
+        **case.model_dump(),
+        outcome=Outcome.BROKEN,
+        mode=FailureMode.SUITE_ERROR,
+        message=f"the test process died while it ran this: {str(report.longrepr).strip()[:200]}",
+    )
+    return attempt.model_dump(mode="json", exclude_none=True)

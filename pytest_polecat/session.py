@@ -1,0 +1,125 @@
+"""Putting a session together: which parts are registered in which process."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_polecat import startup, xdist
+from pytest_polecat.asking.asker import Asker, ServerSource
+from pytest_polecat.asking.engine import width
+from pytest_polecat.asking.kept import KeptReplies
+from pytest_polecat.asking.launch.keeper import RemoteServers, Servers
+from pytest_polecat.controller import Controller
+from pytest_polecat.errors import PolecatError
+from pytest_polecat.grading.grader import constraining_schema
+from pytest_polecat.items import ItemHooks, selected_case
+from pytest_polecat.questions.collecting import case_of
+from pytest_polecat.rundir import RunDir
+from pytest_polecat.settings import Settings
+
+
+def check(config: pytest.Config, settings: Settings) -> None:
+    """Refuse what can't work before anything starts."""
+    if len(settings.models) > 1 and xdist.distributes(config):
+        raise pytest.UsageError(
+            f"--polecat-model: xdist runs ask one model at a time, and {len(settings.models)} were named "
+            f"({', '.join(settings.models)}); drop -n, or run pytest once for each"
+        )
+    if not config.option.collectonly:
+        startup.check_launchable(config)
+
+
+def plan_distributed(config: pytest.Config, settings: Settings) -> None:
+    """In an xdist controller: plan the run and register what the controller does."""
+    workers = xdist.worker_count(config)
+    controller = _controller(config, settings, _planned_run(settings), workers)
+    hooks = xdist.XdistHooks(str(controller.run.path), workers, controller)
+    config.pluginmanager.register(hooks, "polecat-xdist")
+
+
+def open_session(session: pytest.Session, settings: Settings, *, generated: int) -> None:
+    """Where items run: write the selection down, and register what happens around items."""
+    config = session.config
+    if not any(_asks(item) for item in session.items):
+        return
+    given = xdist.worker_input(config)
+    run = _planned_run(settings) if given is None else RunDir(Path(given["run"]))
+    share = (0, 1) if given is None else (given["share"], given["shares"])
+    try:
+        run.make()
+        if share[0] == 0:
+            _write_selection(session, run, generated)
+    except PolecatError as error:
+        raise pytest.UsageError(str(error)) from None
+    servers: ServerSource
+    if given is None:
+        controller = _controller(config, settings, run, workers=1)
+        controller.begin()
+        servers = controller.servers
+    else:
+        servers = RemoteServers(run)
+    profiles = config.stash[startup.PROFILES_KEY]
+    grader = startup.grader(config)
+
+    def make_asker() -> Asker:
+        slots = max(profile.parallel for profile in profiles.values())
+        return Asker(
+            servers,
+            KeptReplies(run),
+            seed=settings.seed,
+            schema_of=lambda question: constraining_schema(question, grader),
+            connections=width(slots, share[1]) + 1,
+        )
+
+    worker = getattr(config, "workerinput", {}).get("workerid", "")
+    hooks = ItemHooks(settings, profiles, grader, make_asker, share, worker)
+    config.pluginmanager.register(hooks, "polecat-items")
+
+
+def _controller(config: pytest.Config, settings: Settings, run: RunDir, workers: int) -> Controller:
+    profiles = config.stash[startup.PROFILES_KEY]
+    book = config.stash.get(startup.BOOK, None)
+    servers = Servers(profiles, startup.launchers(config), book.models_dir if book else None, run)
+    controller = Controller(config, settings, run, profiles, servers, workers)
+    config.pluginmanager.register(controller, "polecat-controller")
+    return controller
+
+
+def _planned_run(settings: Settings) -> RunDir:
+    if settings.selftest:
+        return RunDir(Path(tempfile.mkdtemp(prefix="polecat-selftest-")))
+    return RunDir.planned(settings.runs)
+
+
+def _asks(item: pytest.Item) -> bool:
+    case = case_of(item)
+    return case is not None and case.profile is not None
+
+
+def _write_selection(session: pytest.Session, run: RunDir, generated: int) -> None:
+    cases = [case for item in session.items if (case := selected_case(item)) is not None]
+    asking = sum(1 for item in session.items if case_of(item) is not None)
+    run.write_selection(cases, _question_lines(session.items), deselected=generated - asking)
+
+
+def _question_lines(items: list[pytest.Item]) -> list[dict[str, Any]]:
+    lines: dict[str, dict[str, Any]] = {}
+    for item in items:
+        case = case_of(item)
+        if case is None or case.entry is None or case.entry.hash in lines:
+            continue
+        entry = case.entry
+        lines[entry.hash] = {
+            "hash": entry.hash,
+            "suite": entry.header.suite,
+            "version": entry.header.version,
+            "licence": entry.header.licence,
+            "file": entry.file,
+            "system": entry.header.system,
+            "question": entry.question.model_dump(mode="json", exclude_defaults=True),
+        }
+    return list(lines.values())

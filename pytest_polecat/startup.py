@@ -1,0 +1,98 @@
+"""Before anything is collected: settings checked, profiles resolved, and the paths of suites put in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from pytest_polecat.asking.launch import builtin_launchers
+from pytest_polecat.asking.launch.base import Launcher
+from pytest_polecat.asking.profiles import ProfileBook, api_key, find_config, load
+from pytest_polecat.demo.launcher import DemoLauncher
+from pytest_polecat.demo.profiles import PROFILES
+from pytest_polecat.errors import PolecatError
+from pytest_polecat.grading.checks import BUILTIN
+from pytest_polecat.grading.grader import Grader
+from pytest_polecat.questions import selftest, suites
+from pytest_polecat.records.profile import Profile
+from pytest_polecat.settings import Settings
+
+GRADER = pytest.StashKey[Grader]()
+PROFILES_KEY = pytest.StashKey[Mapping[str, Profile]]()
+BOOK = pytest.StashKey[ProfileBook]()
+
+_NO_PATH = (pytest.Config.ArgsSource.INVOCATION_DIR, pytest.Config.ArgsSource.TESTPATHS)
+
+
+def prepare(config: pytest.Config, settings: Settings) -> None:
+    """Resolve what was asked for; anything wrong is a usage error of one line."""
+    try:
+        config.stash[PROFILES_KEY] = _profiles(config, settings)
+        _place_suites(config, settings)
+    except PolecatError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def check_launchable(config: pytest.Config) -> None:
+    """Let each profile's launcher look whether it could start; only the controller needs to."""
+    known = launchers(config)
+    try:
+        for profile in config.stash[PROFILES_KEY].values():
+            if profile.launcher_name == selftest.LAUNCHER:
+                continue
+            if profile.launcher_name not in known:
+                names = ", ".join(sorted(known))
+                raise PolecatError(
+                    f"profile {profile.name}: launcher: there is no {profile.launcher_name!r}; there are: {names}"
+                )
+            api_key(profile)
+            known[profile.launcher_name].check(profile, config.stash[BOOK].models_dir)
+    except PolecatError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def launchers(config: pytest.Config) -> dict[str, Launcher]:
+    """Every way to start a server: polecat's own, the demo's, and third parties'."""
+    known = builtin_launchers()
+    demo = DemoLauncher()
+    known[demo.name] = demo
+    for brought in config.hook.pytest_polecat_launchers(config=config):
+        known.update({launcher.name: launcher for launcher in brought})
+    return known
+
+
+def grader(config: pytest.Config) -> Grader:
+    """The grader with polecat's checks and third parties'; made when the first suite is collected."""
+    if GRADER not in config.stash:
+        checks = dict(BUILTIN)
+        for brought in config.hook.pytest_polecat_checks(config=config):
+            checks.update({check.name: check for check in brought})
+        config.stash[GRADER] = Grader(checks)
+    return config.stash[GRADER]
+
+
+def _profiles(config: pytest.Config, settings: Settings) -> Mapping[str, Profile]:
+    own = selftest.profiles()
+    if settings.selftest:
+        return own
+    wanted = [name for name in settings.models if name not in own]
+    profiles = {name: own[name] for name in settings.models if name in own}
+    brought = config.hook.pytest_polecat_profiles(config=config)
+    builtin = {name: dict(table) for tables in [*brought, PROFILES] for name, table in tables.items()}
+    book = load(settings.config or find_config(config.invocation_params.dir), builtin=builtin)
+    config.stash[BOOK] = book
+    found = {name: book.get(name) for name in wanted}
+    return {name: (profiles | found)[name] for name in settings.models}
+
+
+def _place_suites(config: pytest.Config, settings: Settings) -> None:
+    """Put the suites' paths among pytest's arguments. Workers get them from the controller."""
+    if hasattr(config, "workerinput"):
+        return
+    named = [suites.find(name, config.invocation_params.dir) for name in settings.suites]
+    no_path = config.args_source in _NO_PATH
+    if not named and no_path and settings.asks:
+        named = suites.quality_suites()
+    if named:
+        config.args[:] = [*([] if no_path else config.args), *map(str, named)]

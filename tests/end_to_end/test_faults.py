@@ -1,0 +1,170 @@
+"""What goes wrong becomes the right outcome, and nothing that a model writes can end a run."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pytest_polecat.records.outcome import FailureMode, Outcome
+from tests.end_to_end.conftest import Bench
+from tests.fake_answers import Reply, close, completion, cut, error, flood, hang, status
+
+ONE = """\
+    suite: one
+    questions:
+      - id: only
+        points: 2
+        prompt: Say blue, and only that.
+        checks: [{exact: blue}]
+"""
+
+CUT_OFF = {"finish_reason": "length"}
+
+CASES: dict[str, tuple[Reply, Outcome, FailureMode | None]] = {
+    "a wrong answer": ("red", Outcome.MISSED, FailureMode.WRONG_ANSWER),
+    "an empty reply": ("", Outcome.MISSED, FailureMode.EMPTY),
+    "blank lines only": ("\n\n \n", Outcome.MISSED, FailureMode.EMPTY),
+    "blank lines first": ("\n\nblue", Outcome.PASSED, None),
+    "an echo": ("Say blue, and only  that.", Outcome.MISSED, FailureMode.REPETITION),
+    "a lone surrogate": ("\ud83d", Outcome.MISSED, FailureMode.WRONG_ANSWER),
+    "control characters": ("\x00\x1b[31mblue\x1b[0m\x07", Outcome.MISSED, FailureMode.WRONG_ANSWER),
+    "an unterminated think": ("<think>blue, I suppose", Outcome.MISSED, FailureMode.EMPTY),
+    "a cut-off wrong answer": (completion("bl", **CUT_OFF), Outcome.MISSED, FailureMode.TRUNCATED),
+    "a cut-off right answer": (completion("blue", **CUT_OFF), Outcome.PASSED, None),
+    "thinking without end": (
+        completion({"content": "", "reasoning_content": "hm " * 100}, **CUT_OFF),
+        Outcome.MISSED,
+        FailureMode.THINKING_EXHAUSTED,
+    ),
+    "a prompt too long": (
+        error(400, "too long", "exceed_context_size_error", n_prompt_tokens=9000, n_ctx=4096),
+        Outcome.MISSED,
+        FailureMode.CONTEXT_OVERFLOW,
+    ),
+    "a refused request": (
+        error(400, "no such field", "invalid_request_error"),
+        Outcome.BROKEN,
+        FailureMode.SUITE_ERROR,
+    ),
+    "a refused key": (error(401, "Invalid API Key", "authentication_error"), Outcome.BROKEN, FailureMode.CONNECTION),
+    "a server error": (error(500, "Compute error."), Outcome.BROKEN, FailureMode.CONNECTION),
+    "garbage": (status(200, "<html>no json"), Outcome.BROKEN, FailureMode.CONNECTION),
+    "a closed connection": (close, Outcome.BROKEN, FailureMode.CONNECTION),
+    "an answer cut in the middle": (cut(completion("blue")), Outcome.BROKEN, FailureMode.CONNECTION),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault_gets_its_outcome_and_failure_mode(pytester: pytest.Pytester, fake_server: Any, name: str) -> None:
+    bench = Bench(pytester, fake_server, xdist=False)
+    bench.profile("fake", f'url = "{fake_server.url}"\nmodel = "fake"')
+    bench.suite(ONE)
+    answer, outcome, mode = CASES[name]
+    fake_server.replies = lambda _: answer
+    result = bench.ask()
+    attempt = bench.attempts["only"]
+    assert (attempt.outcome, attempt.mode) == (outcome, mode)
+    assert result.ret == (1 if outcome is Outcome.BROKEN else 0)
+    if name == "a cut-off right answer":
+        assert attempt.flags == ("truncated",)
+    if outcome is Outcome.BROKEN:
+        result.stdout.fnmatch_lines(["*polecat: 0–2/2 points*1 broken, incomplete*"])
+        assert attempt.message
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+def test_a_server_that_hangs_costs_the_model_the_question(bench: Bench) -> None:
+    bench.suite(ONE)
+    bench.profile("slow", 'extends = "fake"\nanswer_timeout = 0.5')
+    bench.server.replies = lambda _: hang
+    bench.ask(model="slow")
+    assert bench.attempts["only"].mode is FailureMode.GENERATION_TIMEOUT
+    assert bench.attempts["only"].outcome is Outcome.MISSED
+
+
+def test_a_url_where_nothing_listens_breaks_every_question_at_once(bench: Bench) -> None:
+    bench.suite(ONE)
+    bench.profile("gone", 'url = "http://127.0.0.1:9/v1"\nmodel = "x"')
+    result = bench.ask(model="gone")
+    assert result.ret == 1
+    assert bench.attempts["only"].outcome is Outcome.BROKEN
+    assert bench.attempts["only"].mode is FailureMode.CONNECTION
+
+
+NASTY = {
+    "surrogate": "\ud83d half an emoji",
+    "nul": "zero \x00 byte",
+    "ansi": "\x1b[31mred\x1b[0m \x1b]0;title\x07",
+    "huge": "word " * 1_000_000,
+}
+
+PYTHON_GRADERS = """
+import pytest
+import pytest_polecat as polecat
+
+@polecat.suite([{"id": name, "prompt": f"Be {name}."} for name in ["surrogate", "nul", "ansi", "huge"]])
+def test_equal(reply):
+    assert reply.content == "something else"
+
+@polecat.suite([{"id": "raise-" + name, "prompt": f"Be {name}."} for name in ["surrogate", "nul", "ansi", "huge"]])
+def test_missed(reply, record_property):
+    record_property("said", reply.content[:100])
+    print(reply.content[:1000])
+    raise polecat.Missed(reply.content)
+"""
+
+
+def test_nothing_that_a_model_writes_ends_a_run_or_a_report(bench: Bench) -> None:
+    bench.suite(ONE.replace("exact: blue", "exact: something else"))
+    bench.pytester.makepyfile(test_nasty=PYTHON_GRADERS)
+
+    def nasty(body: Any) -> Any:
+        said = body["messages"][-1]["content"]
+        return next((text for name, text in NASTY.items() if name in said), "\ud800")
+
+    bench.server.replies = nasty
+    result = bench.ask("--junitxml=out.xml", "--html=out.html", "--self-contained-html", "-v")
+    assert result.ret == 0
+    attempts = bench.attempts
+    assert len(attempts) == 9
+    assert {each.outcome for each in attempts.values()} == {Outcome.MISSED}
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    for name in ("out.xml", "out.html", f"{bench.run.path}/report.html"):
+        text = (bench.folder / name).read_text(encoding="utf-8")
+        assert "\x1b" not in text
+        assert "\x00" not in text
+    (key,) = attempts["huge"].replies
+    kept = json.loads(bench.run.reply_file(key).read_bytes())
+    assert len(kept["reply"]["content"]) == len(NASTY["huge"])
+
+
+def test_a_reply_beyond_all_measure_is_refused_and_the_rest_goes_on(bench: Bench) -> None:
+    bench.suite(ONE + "      - id: other\n        prompt: Say green.\n        checks: [{exact: green}]\n")
+    bench.server.replies = lambda body: flood(80 * 2**20) if "blue" in str(body["messages"]) else "green"
+    bench.ask()
+    assert bench.attempts["only"].outcome is Outcome.BROKEN
+    assert bench.attempts["other"].outcome is Outcome.PASSED
+
+
+def test_a_worker_that_dies_breaks_its_question_and_no_other(bench: Bench) -> None:
+    if not bench.xdist:
+        pytest.skip("there is no worker without xdist")
+    bench.pytester.makepyfile("""
+        import os
+        import pytest_polecat as polecat
+
+        @polecat.suite([{"id": f"q{n}", "prompt": f"Question {n}."} for n in range(8)])
+        def test_many(question, reply):
+            if question.id == "q3":
+                os._exit(9)
+            assert reply.text == "fine"
+    """)
+    bench.server.replies = lambda _: "fine"
+    result = bench.ask()
+    assert result.ret == 1
+    attempts = bench.attempts
+    assert len(attempts) == 8
+    assert attempts["q3"].outcome is Outcome.BROKEN
+    assert "died" in attempts["q3"].message
+    assert {each.outcome for name, each in attempts.items() if name != "q3"} == {Outcome.PASSED}
+    assert len(bench.server.chats) == 8, "what the dead worker asked ahead was kept and used again"
