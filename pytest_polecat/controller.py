@@ -18,11 +18,12 @@ from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.run import Run
 from pytest_polecat.reporting import terminal
 from pytest_polecat.reporting.html.page import write_page
+from pytest_polecat.reporting.pytest_html import PytestHtml
 from pytest_polecat.reporting.selftest import write_proofs
 from pytest_polecat.results import identity
 from pytest_polecat.results.ledger import Ledger
 from pytest_polecat.results.proof import Proof, prove
-from pytest_polecat.results.summary import ProfileSummary, summarise
+from pytest_polecat.results.summary import ProfileSummary, policy_line, summarise
 from pytest_polecat.rundir import RunDir
 from pytest_polecat.settings import Settings
 
@@ -50,6 +51,9 @@ class Controller:
         self.reports: dict[str, Path | None] = {}
         self.notes: list[str] = []
         self._identity: Run | None = None
+        if config.pluginmanager.hasplugin("html"):
+            html = PytestHtml(self._verdicts, self._pages)
+            config.pluginmanager.register(html, "polecat-html")
         self._proofs: list[Proof] = []
 
     @property
@@ -130,11 +134,20 @@ class Controller:
         attempts = self.ledger.attempts.values()
         return summarise(self.ledger.cases, attempts, deselected=self._identity.deselected)
 
+    def _verdicts(self) -> list[str]:
+        summaries = self.summaries()
+        return [policy_line(summary, self.exit_status, name=len(summaries) > 1) for summary in summaries.values()]
+
+    def _pages(self) -> dict[str, Path]:
+        return {f"polecat report: {name}": page for name, page in self.reports.items() if page is not None}
+
     def _write_pages(self) -> None:
+        brought = self.config.hook.pytest_polecat_report_columns(config=self.config)
+        columns = [column for columns in brought for column in columns]
         for name in self.profiles:
             path = self.run.report(name if len(self.profiles) > 1 else None)
             try:
-                write_page(self.run, name, path)
+                write_page(self.run, name, path, columns)
                 self.reports[name] = path
             except PolecatError as error:
                 self.reports[name] = None

@@ -34,7 +34,7 @@ def _asking(request: pytest.FixtureRequest) -> ItemHooks:
 def _sitting(request: pytest.FixtureRequest) -> Sitting:
     from pytest_polecat.items import SITTING
 
-    sitting = request.node.stash.get(SITTING, None)
+    sitting: Sitting | None = request.node.stash.get(SITTING, None)
     if sitting is None:
         raise pytest.UsageError("this test is no question: decorate it with @polecat.question or @polecat.suite")
     return sitting

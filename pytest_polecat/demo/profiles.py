@@ -8,7 +8,8 @@ _CONTEXT_PER_SLOT = 8192
 _DEMO: dict[str, Any] = {
     "launcher": "demo",
     "parallel": PARALLEL,
-    "args": {"ctx-size": PARALLEL * _CONTEXT_PER_SLOT},
+    # So small a model is slower with more threads: they would wait for one another most of the time.
+    "args": {"ctx-size": PARALLEL * _CONTEXT_PER_SLOT, "threads": 1},
     # With a temperature of 1, these leave the probabilities of replies that are drawn as they are.
     "sampling": {"temperature": 0, "top_k": 0, "top_p": 1, "min_p": 0},
     "ready_timeout": 60,

@@ -24,8 +24,11 @@ def choice(text: str, options: str = "ABCD") -> str:
     with one as `C.`, `C)`, `(C)`, `C:`, `C -`, if they agree; else `C is correct`; else a bold **C**. A letter inside a
     word, the article (`A dog`) and a denied claim (`not A`) are no choice. Small letters will do.
 
-    Raises `Missed` (`extraction_failed`) if nothing is chosen or claims differ, `A or B` included.
+    Raises `Missed` (`extraction_failed`) if nothing is chosen or claims differ, `A or B` included; `ValueError` for
+    options that are no letters or digits.
     """
+    if not options.isalnum():
+        raise ValueError(f"the options of a choice are letters or digits, such as ABCD, not {options!r}")
     for rank, tier in enumerate(_tiers(options)):
         claims = [letters for match in few(tier, text) if (letters := _letters(match, options))]
         found = set().union(*(claims[-1:] if rank == 0 else claims))

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import JsonValue
+
 from pytest_polecat.records.base import StoredRecord
 from pytest_polecat.records.outcome import FailureMode, Outcome
 
@@ -49,6 +51,7 @@ class Attempt(Case):
 
     `flags` are remarks that cost nothing (`truncated`: right although cut); `replies` are the keys of the kept replies,
     one for each turn; `generation_ms` is their wall time, token counts are sums over the turns (None: unknown).
+    `extra` is what third parties added through the hook `pytest_polecat_record`.
     """
 
     format: Literal["polecat.attempt/1"] = "polecat.attempt/1"
@@ -65,3 +68,4 @@ class Attempt(Case):
     generation_ms: float | None = None
     finished: str = ""
     worker: str = ""
+    extra: dict[str, JsonValue] = {}

@@ -69,7 +69,9 @@ class Server:
 @contextmanager
 def serving(model: Path, log: Path, draft: str | None = None, **args: Any) -> Iterator[Server]:
     """Serve a model file with four slots of 8192 tokens; `args` are flags of a profile."""
-    profile = Profile(name="demo", model=str(model), draft=draft, parallel=4, args={"ctx-size": 32768, **args})
+    profile = Profile(
+        name="demo", model=str(model), draft=draft, parallel=4, args={"ctx-size": 32768, "threads": 1, **args}
+    )
     with running(EmbeddedLauncher().prepare(profile, None, free_port()), log) as server:
         yield server
 

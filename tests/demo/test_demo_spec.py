@@ -112,7 +112,7 @@ def test_a_fault_is_named_with_its_line_and_trigger(tmp_path: Path, entry: str, 
 def test_a_file_that_is_missing_or_not_yaml_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(PolecatError, match=r"nowhere\.yaml: can't be read"):
         load(tmp_path / "nowhere.yaml")
-    with pytest.raises(PolecatError, match=r"replies\.yaml:1: not valid YAML"):
+    with pytest.raises(PolecatError, match=r"replies\.yaml:2: not valid YAML"):
         _load(tmp_path, "default: [")
     with pytest.raises(PolecatError, match=r"replies\.yaml"):
         _load(tmp_path, "- a list")

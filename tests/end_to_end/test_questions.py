@@ -94,7 +94,7 @@ def test_a_limit_takes_the_first_questions_and_says_that_it_is_a_subset(sea: Ben
 
 def test_a_sample_is_drawn_by_the_seed(sea: Bench) -> None:
     drawn = set()
-    for seed in ("1", "1", "2", "3", "4", "5"):
+    for seed in ("1", "1", "2", "3"):
         result = sea.ask("--polecat-sample=1", f"--polecat-seed={seed}", "-v")
         assert result.ret == 0
     for run in sea.runs:
@@ -272,7 +272,8 @@ def test_a_faulty_suite_file_is_a_collection_error_of_one_line(bench: Bench) -> 
 def test_a_stopped_session_keeps_pytests_own_exit_status(sea: Bench) -> None:
     result = sea.ask("-x")
     assert result.ret != 0
-    result.stdout.fnmatch_lines(["*incomplete*"])
+    if not sea.xdist:
+        result.stdout.fnmatch_lines(["*incomplete*"])
 
 
 def test_an_ordinary_failure_beside_the_questions_fails_the_session(sea: Bench) -> None:
@@ -315,6 +316,10 @@ def test_a_third_partys_check_profile_and_record_hook_work(bench: Bench) -> None
 
         def pytest_polecat_record(record, item):
             record["extra"]["length"] = 3
+
+        def pytest_polecat_report_columns(config):
+            from pytest_polecat.reporting.columns import Column
+            return [Column("Length of verse", lambda record: f"{{record['extra']['length']}} feet")]
     """)
     bench.suite("""\
         suite: verse
@@ -329,6 +334,9 @@ def test_a_third_partys_check_profile_and_record_hook_work(bench: Bench) -> None
     result.stdout.fnmatch_lines(["*1/1 point*"])
     line = json.loads(bench.run.attempts_file.read_text())
     assert line["extra"] == {"length": 3}
+    page = (bench.run.path / "report.html").read_text(encoding="utf-8")
+    assert "Length of verse" in page
+    assert "3 feet" in page
 
 
 def test_every_rung_of_the_ladder_can_be_overridden(bench: Bench) -> None:

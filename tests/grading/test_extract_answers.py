@@ -72,8 +72,8 @@ def test_a_number_compares_with_decimals_and_approximately_with_floats() -> None
 @pytest.mark.parametrize(
     "text",
     [
-        "", "forty-two", "1.2.3", "2024-01-05", "12:30", "3-5", "3–5", "x^2", "2^10", "H2O", "2nd", "0x1F", "100k", "1/0",
-        "GPT-4", "1e999999999", "9" * 100_000, "Answer: 3 or 4", "The answer is 3 + 4", "Answer: 3\nAnswer: 4",
+        "", "forty-two", "1.2.3", "2024-01-05", "12:30", "3-5", "3–5", "x^2", "2^10", "H2O", "2nd", "0x1F", "100k",
+        "1/0", "GPT-4", "1e999999999", "9" * 100_000, "Answer: 3 or 4", "The answer is 3 + 4", "Answer: 3\nAnswer: 4",
         "The answer isn't 5", r"\boxed{3} or \boxed{4}", "I counted 3 and 4.\nHope this helps!",
     ],
     ids=lambda text: text[:30],
@@ -123,8 +123,9 @@ def test_a_choice_is_read(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "Because", "Answer: Because", "A dog", "The answer is A dog", "E", "Answer: A or B", "Answer: (A, B, C or D)",
-        "Answer: A\nAnswer: B", r"\boxed{A} \boxed{B}", "The answer is not A", "A) one\nB) two\nC) three", "Vitamin D helps",
+        "", "Because", "Answer: Because", "A dog", "The answer is A dog", "E", "Answer: A or B",
+        "Answer: (A, B, C or D)", "Answer: A\nAnswer: B", r"\boxed{A} \boxed{B}", "The answer is not A", "A) one\nB) two\nC) three",
+        "Vitamin D helps",
         "A: The capital is Bern", "Plan B's risks", "A-level", "the answer choices are A and B", "Dear\u0301",
     ],
 )  # fmt: skip

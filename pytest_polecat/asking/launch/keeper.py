@@ -166,10 +166,10 @@ class Servers:
             raise ServerError(str(error), error.mode)
         try:
             return self._current(name, lost) or self._start(name)
-        except (PolecatError, OSError) as error:
+        except Exception as error:
             if self._closing.is_set():
                 raise _ending(name) from error
-            failure = error if isinstance(error, ServerError) else ServerError(str(error))
+            failure = _as_server_error(name, error)
             self._failed[name] = failure
             self._tell(name, "failed", message=str(failure), mode=failure.mode)
             raise failure from error
@@ -273,6 +273,15 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def _as_server_error(profile: str, error: Exception) -> ServerError:
+    if isinstance(error, ServerError):
+        return error
+    if isinstance(error, PolecatError):
+        return ServerError(str(error))
+    # A third party's launcher may raise anything.
+    return ServerError(f"profile {profile!r}: its launcher failed: {type(error).__name__}: {error}")
 
 
 def _ending(profile: str) -> ServerError:

@@ -18,7 +18,7 @@ import referencing
 import referencing.exceptions
 from jsonschema import validators
 from jsonschema.protocols import Validator
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from pytest_polecat.errors import Missed, SuiteError
 from pytest_polecat.grading.checks.base import CheckResult, Expectation
@@ -48,7 +48,6 @@ _DOLLAR = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]|\$", re.DOTALL)
 class JsonSchema(Expectation):
     """A JSON Schema that the reply's JSON must satisfy. Short form: the schema itself."""
 
-    model_config = ConfigDict(ignored_types=(cached_property,))
     short: ClassVar[str | None] = "schema"
 
     schema_: dict[str, JsonValue] = Field(alias="schema", description="the schema; `$schema` declares its draft")

@@ -39,11 +39,7 @@ _BEFORE_NUMBER = _set(
     dec
     """
 )
-_BEFORE_SMALL = _set(
-    """
-    etc usw u.a min max est dept
-    """
-)
+_BEFORE_SMALL = _set("etc usw u.a min max est dept")
 _MAY_BE_LAST = _set(
     """
     a.m p.m u.s u.k u.n e.u d.c b.c a.d b.c.e c.e ph.d m.d b.a m.a inc ltd co corp jr sr bros st ave blvd rd
@@ -57,11 +53,7 @@ _STARTERS = _set(
     eine er sie es wir ich le la les un une il elle ils el los las
     """
 )
-_GERMAN_MONTHS = _set(
-    """
-    januar februar märz april mai juni juli august september oktober november dezember
-    """
-)
+_GERMAN_MONTHS = _set("januar februar märz april mai juni juli august september oktober november dezember")
 
 
 def sentences(text: str) -> list[str]:

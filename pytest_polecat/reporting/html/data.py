@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from pytest_polecat.records.attempt import Attempt, Case, Finding
 from pytest_polecat.records.outcome import FailureMode, Outcome
 from pytest_polecat.records.question import Question
 from pytest_polecat.records.run import Run
+from pytest_polecat.reporting.columns import Column
 from pytest_polecat.reporting.html.facts import Fact, facts_of_run
 from pytest_polecat.reporting.html.kept import Exchange, declared, exchanges
 from pytest_polecat.reporting.text import Clipped, shortened
@@ -22,6 +23,7 @@ CONTENT_LIMIT = 16 * 1024
 """Characters of a reply that are shown; of one that passed, and of reasoning, a quarter."""
 
 _MESSAGE_LIMIT = 2048
+_CELL_LIMIT = 80
 
 NOT_RUN = "not run"
 
@@ -49,6 +51,7 @@ class Entry:
     system: Clipped | None
     exchanges: tuple[Exchange, ...]
     again: str
+    cells: tuple[str, ...] = ()
 
     @property
     def glyph(self) -> str:
@@ -72,6 +75,7 @@ class PageData:
     error: str
     summary: ProfileSummary
     entries: tuple[Entry, ...]
+    headings: tuple[str, ...] = ()
 
     @property
     def infrastructure(self) -> frozenset[str]:
@@ -85,8 +89,11 @@ class PageData:
         return {name: count for name, count in counts.items() if count}
 
 
-def page_data(rundir: RunDir, profile: str) -> PageData:
-    """Gather the page of one profile. Raises PolecatError if the run can't be read or never asked that profile."""
+def page_data(rundir: RunDir, profile: str, columns: Sequence[Column] = ()) -> PageData:
+    """Gather the page of one profile. Raises PolecatError if the run can't be read or never asked that profile.
+
+    `columns` are third parties' further columns in the list of questions.
+    """
     run, cases = rundir.read_run(), rundir.cases()
     attempts = [attempt for attempt in rundir.attempts() if attempt.profile == profile]
     summary = summarise(cases, attempts, deselected=run.deselected).get(profile)
@@ -103,7 +110,11 @@ def page_data(rundir: RunDir, profile: str) -> PageData:
         facts=facts_of_run(run, profile),
         error=(served.error or "") if served else "",
         summary=summary,
-        entries=tuple(_entry(rundir, case, attempt, questions) for case, attempt in paired(mine, attempts)),
+        entries=tuple(
+            replace(_entry(rundir, case, attempt, questions), cells=_cells(attempt, columns))
+            for case, attempt in paired(mine, attempts)
+        ),
+        headings=tuple(column.heading for column in columns),
     )
 
 
@@ -142,6 +153,11 @@ def _entry(rundir: RunDir, case: Case, attempt: Attempt | None, questions: Mappi
         exchanges=said,
         again=_command(case),
     )
+
+
+def _cells(attempt: Attempt | None, columns: Sequence[Column]) -> tuple[str, ...]:
+    record = attempt.model_dump(mode="json") if attempt and columns else {}
+    return tuple(shortened(str(column.cell(record)), _CELL_LIMIT) if record else "" for column in columns)
 
 
 def _finding(finding: Finding) -> Finding:

@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_polecat.errors import PolecatError
+from pytest_polecat.reporting.columns import Column
 from pytest_polecat.reporting.html.data import GLYPHS, PageData, page_data
 from pytest_polecat.reporting.text import one_line, visible
 from pytest_polecat.results.summary import number, percent, points
@@ -19,10 +21,10 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 
 
-def write_page(run: RunDir, profile: str, path: Path) -> None:
+def write_page(run: RunDir, profile: str, path: Path, columns: Sequence[Column] = ()) -> None:
     """Write the page of one profile in a run. Raises PolecatError without jinja2, or if the run can't be read."""
     _environment()
-    page = render(page_data(run, profile))
+    page = render(page_data(run, profile, columns))
     write_atomically(path, page.encode("utf-8", "replace"))
 
 

@@ -45,6 +45,47 @@ def keep(profile: Profile, other_model: Path, run: RunDir) -> Iterator[Keep]:
         servers.stop()
 
 
+WORKER = """
+import json, sys
+from pathlib import Path
+from pytest_polecat.asking.launch.keeper import RemoteServers
+from pytest_polecat.errors import ServerError
+from pytest_polecat.rundir import RunDir
+servers = RemoteServers(RunDir(Path(sys.argv[1])))
+for line in sys.stdin:
+    try:
+        served = getattr(servers, line.split()[0])(line.split()[1])
+        print(json.dumps({"url": served.url}), flush=True)
+    except ServerError as error:
+        print(json.dumps({"error": str(error), "mode": error.mode}), flush=True)
+"""
+
+
+class Worker:
+    """A child process that asks for servers, as an xdist worker does."""
+
+    def __init__(self, run: RunDir) -> None:
+        self.run = run
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(run.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def says(self, request: str) -> dict[str, str]:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(request + "\n")
+        self.process.stdin.flush()
+        said: dict[str, str] = json.loads(self.process.stdout.readline())
+        return said
+
+
+@pytest.fixture
+def worker(run: RunDir) -> Iterator[Worker]:
+    started = Worker(run)
+    yield started
+    started.process.communicate(timeout=15)
+
+
 def answers(served: Served) -> bool:
     try:
         return httpx.get(root_of(served.url) + "/health").status_code == 200
@@ -228,6 +269,18 @@ class Sleeper:
 SLEEPY = Profile(name="sleepy", launcher="sleeper")
 
 
+def test_a_launcher_that_breaks_is_told_and_the_others_go_on(keep: Keep, worker: Worker) -> None:
+    class Broken(Sleeper):
+        def prepare(self, profile: Profile, models_dir: Path | None, port: int) -> Launch:
+            raise KeyError("oops")
+
+    servers = keep(SLEEPY, launchers={**builtin_launchers(), "sleeper": Broken()})
+    servers.wait("tiny")
+    told = worker.says("wait sleepy")["error"]
+    assert told == "profile 'sleepy': its launcher failed: KeyError: 'oops'"
+    assert worker.says("wait tiny") == {"url": servers.wait("tiny").url}
+
+
 def test_stopping_ends_a_start_and_everybody_s_waiting(keep: Keep, run: RunDir, marked: str) -> None:
     servers = keep(SLEEPY, launchers={"sleeper": Sleeper()})
     errors: list[str] = []
@@ -258,46 +311,6 @@ def test_a_server_that_is_not_ready_in_time_fails(keep: Keep) -> None:
 
 
 # Workers
-
-WORKER = """
-import json, sys
-from pathlib import Path
-from pytest_polecat.asking.launch.keeper import RemoteServers
-from pytest_polecat.errors import ServerError
-from pytest_polecat.rundir import RunDir
-servers = RemoteServers(RunDir(Path(sys.argv[1])))
-for line in sys.stdin:
-    try:
-        served = getattr(servers, line.split()[0])(line.split()[1])
-        print(json.dumps({"url": served.url}), flush=True)
-    except ServerError as error:
-        print(json.dumps({"error": str(error), "mode": error.mode}), flush=True)
-"""
-
-
-class Worker:
-    """A child process that asks for servers, as an xdist worker does."""
-
-    def __init__(self, run: RunDir) -> None:
-        self.run = run
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(run.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def says(self, request: str) -> dict[str, str]:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(request + "\n")
-        self.process.stdin.flush()
-        said: dict[str, str] = json.loads(self.process.stdout.readline())
-        return said
-
-
-@pytest.fixture
-def worker(run: RunDir) -> Iterator[Worker]:
-    started = Worker(run)
-    yield started
-    started.process.communicate(timeout=15)
 
 
 def test_a_worker_waits_for_what_the_controller_began(keep: Keep, worker: Worker) -> None:
