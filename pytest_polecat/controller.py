@@ -18,7 +18,6 @@ from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.run import Run
 from pytest_polecat.reporting import terminal
 from pytest_polecat.reporting.html.page import write_page
-from pytest_polecat.reporting.pytest_html import PytestHtml
 from pytest_polecat.reporting.selftest import write_proofs
 from pytest_polecat.results import identity
 from pytest_polecat.results.ledger import Ledger
@@ -51,9 +50,6 @@ class Controller:
         self.reports: dict[str, Path | None] = {}
         self.notes: list[str] = []
         self._identity: Run | None = None
-        if config.pluginmanager.hasplugin("html"):
-            html = PytestHtml(self._verdicts, self._pages)
-            config.pluginmanager.register(html, "polecat-html")
         self._proofs: list[Proof] = []
 
     @property
@@ -134,11 +130,13 @@ class Controller:
         attempts = self.ledger.attempts.values()
         return summarise(self.ledger.cases, attempts, deselected=self._identity.deselected)
 
-    def _verdicts(self) -> list[str]:
+    def verdicts(self) -> list[str]:
+        """The policy line of each profile."""
         summaries = self.summaries()
         return [policy_line(summary, self.exit_status, name=len(summaries) > 1) for summary in summaries.values()]
 
-    def _pages(self) -> dict[str, Path]:
+    def pages(self) -> dict[str, Path]:
+        """The pages that were made, by what a link to them says."""
         return {f"polecat report: {name}": page for name, page in self.reports.items() if page is not None}
 
     def _write_pages(self) -> None:

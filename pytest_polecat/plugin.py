@@ -59,6 +59,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     from pytest_polecat import session as session_parts
 
     session_parts.check(config, settings)
+    session_parts.join_pytest_html(config)
     if xdist.distributes(config):
         session_parts.plan_distributed(config, settings)
 

@@ -18,8 +18,11 @@ from pytest_polecat.errors import PolecatError
 from pytest_polecat.grading.grader import constraining_schema
 from pytest_polecat.items import ItemHooks, selected_case
 from pytest_polecat.questions.collecting import case_of
+from pytest_polecat.reporting.pytest_html import PytestHtml
 from pytest_polecat.rundir import RunDir
 from pytest_polecat.settings import Settings
+
+_CONTROLLER = "polecat-controller"
 
 
 def check(config: pytest.Config, settings: Settings) -> None:
@@ -31,6 +34,21 @@ def check(config: pytest.Config, settings: Settings) -> None:
         )
     if not config.option.collectonly:
         startup.check_launchable(config)
+
+
+def join_pytest_html(config: pytest.Config) -> None:
+    """Register what goes into pytest-html's report; it reads its table's head before any question is collected."""
+    if not config.pluginmanager.hasplugin("html"):
+        return
+
+    def controller() -> Controller | None:
+        return config.pluginmanager.get_plugin(_CONTROLLER)
+
+    part = PytestHtml(
+        lambda: kept.verdicts() if (kept := controller()) else [],
+        lambda: kept.pages() if (kept := controller()) else {},
+    )
+    config.pluginmanager.register(part, "polecat-html")
 
 
 def plan_distributed(config: pytest.Config, settings: Settings) -> None:
@@ -85,7 +103,7 @@ def _controller(config: pytest.Config, settings: Settings, run: RunDir, workers:
     book = config.stash.get(startup.BOOK, None)
     servers = Servers(profiles, startup.launchers(config), book.models_dir if book else None, run)
     controller = Controller(config, settings, run, profiles, servers, workers)
-    config.pluginmanager.register(controller, "polecat-controller")
+    config.pluginmanager.register(controller, _CONTROLLER)
     return controller
 
 

@@ -87,9 +87,7 @@ def _profiles(config: pytest.Config, settings: Settings) -> Mapping[str, Profile
 
 
 def _place_suites(config: pytest.Config, settings: Settings) -> None:
-    """Put the suites' paths among pytest's arguments. Workers get them from the controller."""
-    if hasattr(config, "workerinput"):
-        return
+    """Put the suites' paths among pytest's arguments. xdist workers are given what the user wrote, so they do too."""
     named = [suites.find(name, config.invocation_params.dir) for name in settings.suites]
     no_path = config.args_source in _NO_PATH
     if not named and no_path and settings.asks:

@@ -124,7 +124,8 @@ def test_a_choice_is_read(text: str, expected: str) -> None:
     "text",
     [
         "", "Because", "Answer: Because", "A dog", "The answer is A dog", "E", "Answer: A or B",
-        "Answer: (A, B, C or D)", "Answer: A\nAnswer: B", r"\boxed{A} \boxed{B}", "The answer is not A", "A) one\nB) two\nC) three",
+        "Answer: (A, B, C or D)", "Answer: A\nAnswer: B", r"\boxed{A} \boxed{B}", "The answer is not A",
+        "A) one\nB) two\nC) three",
         "Vitamin D helps",
         "A: The capital is Bern", "Plan B's risks", "A-level", "the answer choices are A and B", "Dear\u0301",
     ],
