@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,16 +30,32 @@ class Pair:
         return statistics.median(a - b for a, b in zip(self.measured, self.floor, strict=True))
 
 
-def by_turns(measured: Sequence[str], floor: Sequence[str], folder: Path, runs: int) -> Pair:
-    """Run two pytest command lines by turns in a folder, after one run of each to warm the caches."""
-    _seconds(measured, folder)
-    _seconds(floor, folder)
-    seconds = [(_seconds(measured, folder), _seconds(floor, folder)) for _ in range(runs)]
-    return Pair([first for first, _ in seconds], [second for _, second in seconds])
-
-
-def _seconds(arguments: Sequence[str], folder: Path) -> float:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+def wall_seconds(arguments: Sequence[str], folder: Path) -> float:
+    """Seconds by the clock that a pytest command takes."""
+    # Hypothesis's plugin imports all of Hypothesis at the end of a session, which would drown what is measured.
+    quiet = ["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    command = [sys.executable, "-m", "pytest", *quiet, *arguments]
     start = time.perf_counter()
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
+
+
+def processor_seconds(arguments: Sequence[str], folder: Path) -> float:
+    """Seconds of processor time, user and system, that a pytest command takes: steadier than the clock."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall_seconds(arguments, folder)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+Clock = Callable[[Sequence[str], Path], float]
+
+
+def by_turns(
+    measured: Sequence[str], floor: Sequence[str], folder: Path, runs: int, clock: Clock = wall_seconds
+) -> Pair:
+    """Run two pytest command lines by turns in a folder, after one run of each to warm the caches."""
+    clock(measured, folder)
+    clock(floor, folder)
+    seconds = [(clock(measured, folder), clock(floor, folder)) for _ in range(runs)]
+    return Pair([first for first, _ in seconds], [second for _, second in seconds])

@@ -11,14 +11,38 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_polecat import fixtures
-from pytest_polecat.fixtures import *  # noqa: F403 - pytest finds fixtures among a plugin's names
-from pytest_polecat.settings import Settings, add_options
+from pytest_polecat.fixtures import (
+    conversation,
+    grade,
+    model,
+    polecat_case,
+    polecat_replies,
+    profile,
+    question,
+    reply,
+    score,
+    server,
+)
+from pytest_polecat.options import add_options, used
 
 if TYPE_CHECKING:
-    pass
+    from pytest_polecat.settings import Settings
 
-SETTINGS = pytest.StashKey[Settings]()
+# Pytest finds fixtures among the names of a plugin.
+__all__ = [
+    "conversation",
+    "grade",
+    "model",
+    "polecat_case",
+    "polecat_replies",
+    "profile",
+    "question",
+    "reply",
+    "score",
+    "server",
+]
+
+SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 GENERATED = pytest.StashKey[int]()
 
 SUITE_FILES = (".polecat.yaml", ".polecat.yml", ".polecat.jsonl")
@@ -39,24 +63,31 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the settings; look up models and suites if any are asked for."""
     config.addinivalue_line("markers", "polecat_questions(questions): set by @polecat.question and @polecat.suite")
-    settings = config.stash[SETTINGS] = Settings.from_config(config)
     config.stash[GENERATED] = 0
-    if settings.asks or settings.suites:
+    if used(config):
         from pytest_polecat import startup
 
-        startup.prepare(config, settings)
+        startup.prepare(config, settings_of(config))
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """The settings of the session, read when first needed."""
+    if SETTINGS not in config.stash:
+        from pytest_polecat.settings import Settings
+
+        config.stash[SETTINGS] = Settings.from_config(config)
+    return config.stash[SETTINGS]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """In an xdist controller, plan the run before workers start: they are told where it is."""
-    from pytest_polecat import xdist
-
     config = session.config
-    settings = config.stash[SETTINGS]
-    if not settings.asks or hasattr(config, "workerinput"):
+    if not used(config) or hasattr(config, "workerinput") or not settings_of(config).asks:
         return
+    settings = settings_of(config)
     from pytest_polecat import session as session_parts
+    from pytest_polecat import xdist
 
     session_parts.check(config, settings)
     session_parts.join_pytest_html(config)
@@ -68,10 +99,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Mod
     """A suite file is a module of questions."""
     if not file_path.name.endswith(SUITE_FILES):
         return None
-    from pytest_polecat import startup
+    from pytest_polecat import registry
     from pytest_polecat.questions import collecting
 
-    return collecting.collect_file(file_path, parent, startup.grader(parent.config).expectation)
+    return collecting.collect_file(file_path, parent, registry.grader(parent.config).expectation)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -80,7 +111,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     from pytest_polecat.questions import collecting
 
-    cases = collecting.parametrize(metafunc, metafunc.config.stash[SETTINGS])
+    cases = collecting.parametrize(metafunc, settings_of(metafunc.config))
     metafunc.config.stash[GENERATED] += len(cases)
 
 
@@ -91,7 +122,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     from pytest_polecat.questions import collecting
 
-    settings = config.stash[SETTINGS]
+    settings = settings_of(config)
     collecting.refuse_doubles(items)
     left_out = collecting.select(items, settings)
     if left_out:
@@ -108,11 +139,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     First of all, because an xdist worker tells the controller in this hook that it has collected.
     """
     config = session.config
-    if not config.stash[GENERATED] or config.option.collectonly or not config.stash[SETTINGS].asks:
+    if not config.stash[GENERATED] or config.option.collectonly or not settings_of(config).asks:
         return
     from pytest_polecat import session as session_parts
 
-    session_parts.open_session(session, config.stash[SETTINGS], generated=config.stash[GENERATED])
+    session_parts.open_session(session, settings_of(config), generated=config.stash[GENERATED])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -135,11 +166,8 @@ _CATEGORIES: dict[str, tuple[str, str, tuple[str, dict[str, bool]]]] = {
 def pytest_report_to_serializable(config: pytest.Config) -> Generator[None, Any, Any]:
     """A lone surrogate in a report would end a whole xdist run; a model can write one into any assertion."""
     data = yield
-    if not config.stash[SETTINGS].asks:
+    if not used(config):
         return data
     from pytest_polecat.records.text import without_surrogates
 
     return without_surrogates(data)
-
-
-__all__ = ["fixtures"]

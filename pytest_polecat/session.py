@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_polecat import startup, xdist
+from pytest_polecat import registry, startup, xdist
 from pytest_polecat.asking.asker import Asker, ServerSource
 from pytest_polecat.asking.engine import width
 from pytest_polecat.asking.kept import KeptReplies
@@ -81,7 +81,7 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
     else:
         servers = RemoteServers(run)
     profiles = config.stash[startup.PROFILES_KEY]
-    grader = startup.grader(config)
+    grader = registry.grader(config)
 
     def make_asker() -> Asker:
         slots = max(profile.parallel for profile in profiles.values())

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -56,60 +53,6 @@ class Settings:
     def asks(self) -> bool:
         """Whether questions will be asked at all."""
         return bool(self.models) or self.selftest
-
-
-def add_options(parser: pytest.Parser) -> None:
-    """Declare every option and ini key of polecat."""
-    group = parser.getgroup("polecat", "evaluation of language models")
-    option = group.addoption
-    option(
-        "--polecat-model",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="Profile of the model to ask, from polecat.toml or built in (demo, demo-weak); repeatable. "
-        "Without a path or --polecat-suite, the bundled quality suites are asked",
-    )
-    option(
-        "--polecat-suite",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="Suite to ask: a bundled one, one that an installed package brings, or a path; repeatable",
-    )
-    option("--polecat-epochs", metavar="N", type=_at_least(1), default=1, help="Ask every question N times")
-    option("--polecat-limit", metavar="N", type=_at_least(1), help="Ask the first N questions of each suite only")
-    option("--polecat-sample", metavar="N", type=_at_least(1), help="Ask N questions of each suite, drawn by the seed")
-    option(
-        "--polecat-seed",
-        metavar="N",
-        type=_at_least(0),
-        default=0,
-        help="Seed of the first epoch, the next ones count up, and of --polecat-sample (default: 0)",
-    )
-    option("--polecat-runs", metavar="DIR", help="Folder to keep runs in (default: polecat-runs)")
-    option("--polecat-config", metavar="FILE", help="The polecat.toml to use (default: searched upward from here)")
-    option(
-        "--polecat-selftest",
-        action="store_true",
-        help="Check suites instead of models: reference answers must earn every point, wrong and empty ones "
-        "and an echo of the prompt none",
-    )
-    parser.addini("polecat_model", "Profiles to ask when --polecat-model is not given", type="args", default=[])
-    parser.addini("polecat_runs", "Folder to keep runs in, relative to the current one", default="polecat-runs")
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            import argparse
-
-            raise argparse.ArgumentTypeError(f"must be at least {least}, not {value}")
-        return value
-
-    number.__name__ = "number"
-    return number
 
 
 def _existing_file(config: pytest.Config, value: Any) -> Path | None:

@@ -12,13 +12,10 @@ from pytest_polecat.asking.profiles import ProfileBook, api_key, find_config, lo
 from pytest_polecat.demo.launcher import DemoLauncher
 from pytest_polecat.demo.profiles import PROFILES
 from pytest_polecat.errors import PolecatError
-from pytest_polecat.grading.checks import BUILTIN
-from pytest_polecat.grading.grader import Grader
 from pytest_polecat.questions import selftest, suites
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.settings import Settings
 
-GRADER = pytest.StashKey[Grader]()
 PROFILES_KEY = pytest.StashKey[Mapping[str, Profile]]()
 BOOK = pytest.StashKey[ProfileBook]()
 
@@ -60,16 +57,6 @@ def launchers(config: pytest.Config) -> dict[str, Launcher]:
     for brought in config.hook.pytest_polecat_launchers(config=config):
         known.update({launcher.name: launcher for launcher in brought})
     return known
-
-
-def grader(config: pytest.Config) -> Grader:
-    """The grader with polecat's checks and third parties'; made when the first suite is collected."""
-    if GRADER not in config.stash:
-        checks = dict(BUILTIN)
-        for brought in config.hook.pytest_polecat_checks(config=config):
-            checks.update({check.name: check for check in brought})
-        config.stash[GRADER] = Grader(checks)
-    return config.stash[GRADER]
 
 
 def _profiles(config: pytest.Config, settings: Settings) -> Mapping[str, Profile]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +45,7 @@ class Grader:
             near = difflib.get_close_matches(spec.name, self.checks, n=1)
             hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(sorted(self.checks))}"
             raise SuiteError(f"there is no check `{spec.name}`; {hint}")
-        key = json.dumps([spec.name, spec.expectation], sort_keys=True)
+        key = repr((spec.name, spec.expectation))
         if key not in self._validated:
             self._validated[key] = check.expectation.model_validate(spec.expectation)
         return self._validated[key]

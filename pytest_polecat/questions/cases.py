@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from pytest_polecat.records.question import Question, SuiteHeader, content_hash
 from pytest_polecat.records.request import Sampling
@@ -13,20 +14,19 @@ class Entry:
     """A question with the header of its suite, the file it stands in, and its content hash.
 
     The hash covers all that can change what is asked or how it is graded: the question, the suite's defaults and, for
-    a Python suite, the source of the test function. Results of different hashes are never mixed.
+    a Python suite, the source of the test function (`grader`). Results of different hashes are never mixed.
     """
 
     question: Question
     header: SuiteHeader
     file: str
-    hash: str
+    grader: str = ""
 
-    @classmethod
-    def make(cls, question: Question, header: SuiteHeader, file: str, grader: str = "") -> Entry:
-        """Place a question; `grader` is the source of the test function that grades it, if not its checks do."""
-        defaults = header.sampling if header.sampling != Sampling() else None
-        digest = content_hash(header.suite, defaults, header.system, question, grader)
-        return cls(question, header, file, digest)
+    @cached_property
+    def hash(self) -> str:
+        """The content hash, 16 hex digits."""
+        defaults = self.header.sampling if self.header.sampling != Sampling() else None
+        return content_hash(self.header.suite, defaults, self.header.system, self.question, self.grader)
 
 
 @dataclass(frozen=True)

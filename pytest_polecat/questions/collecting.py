@@ -46,7 +46,6 @@ def _module(path: Path, entries: Sequence[Entry]) -> ModuleType:
     module = ModuleType(path.name.split(".")[0].replace("-", "_"))
     module.__file__ = str(path)
 
-    @pytest.mark.usefixtures("polecat_case")
     def test_question(reply: Any, grade: GradeFixture) -> None:
         grade(reply)
 

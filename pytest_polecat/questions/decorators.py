@@ -31,7 +31,7 @@ class Questions:
 
     def entries(self, header: SuiteHeader) -> list[Entry]:
         """The questions in their suite."""
-        return [Entry.make(question, header, self.file, self.grader) for question in self.questions]
+        return [Entry(question, header, self.file, self.grader) for question in self.questions]
 
 
 def question(**fields: Any) -> Callable[[Test], Test]:

@@ -1,8 +1,10 @@
 """Suite files: `*.polecat.yaml` and `*.polecat.jsonl`, validated, with errors that name file, line, key and mend."""
 
 import difflib
+import gc
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,11 +43,24 @@ def load(file: Path, validate_check: ValidateCheck) -> Suite:
     except OSError as error:
         raise SuiteError(f"{file}: can't be read: {error.strerror}") from None
     read = _read_jsonl if file.suffix == ".jsonl" else _read_yaml
-    header, questions, where = read(file, text)
-    _refuse_doubles(questions, where)
-    for index, question in enumerate(questions):
-        _validate_checks(question, index, validate_check, where)
-    return Suite(header, tuple(Entry.make(question, header, str(file)) for question in questions))
+    with _no_garbage_collection():
+        header, questions, where = read(file, text)
+        _refuse_doubles(questions, where)
+        for index, question in enumerate(questions):
+            _validate_checks(question, index, validate_check, where)
+        return Suite(header, tuple(Entry(question, header, str(file)) for question in questions))
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Reading many questions makes many objects and no garbage: the collector would look at all of them in vain."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def load_table(file: Path) -> list[Question]:

@@ -119,7 +119,7 @@ class Question(Record):
     carry_reasoning: bool = Field(default=False, description="send earlier reasoning back in later turns")
     family: str | None = Field(default=None, description="questions that differ only in constants share a family")
     tags: tuple[str, ...] = ()
-    data: dict[str, JsonValue] = Field(default={}, description="anything the suite's own grader needs")
+    data: dict[str, JsonValue] = Field(default_factory=dict, description="anything the suite's own grader needs")
 
     @field_validator("id", mode="before")
     @classmethod

@@ -28,6 +28,10 @@ class Sampling(Record):
     stop: tuple[str, ...] | None = None
     extra: dict[str, JsonValue] = {}
 
+    def __hash__(self) -> int:
+        """By value, although `extra` is a dict. Pydantic shares a default that can be hashed instead of copying it."""
+        return hash(self.model_dump_json())
+
     def over(self, below: "Sampling") -> "Sampling":
         """These parameters laid over `below`: what is set here wins, `extra` is merged key by key."""
         mine = self.model_dump(exclude_none=True, exclude={"extra"})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.rundir import RunDir
 
 pytest.importorskip("xllamacpp", reason="the embedded server needs xllamacpp: pip install 'pytest-polecat[demo]'")
@@ -84,7 +85,7 @@ def test_coin_flips_depend_on_the_seed_alone(tmp_path: Path) -> None:
         _, _, run = ask(tmp_path, "--polecat-model=demo", "--polecat-epochs=40", ".")
         drawn.append([attempt.outcome for attempt in sorted(run.attempts(), key=lambda each: each.epoch)])
     assert drawn[0] == drawn[1]
-    heads = drawn[0].count("passed")
+    heads = drawn[0].count(Outcome.PASSED)
     assert 18 <= heads <= 37, "0.7 of 40 is 28; these bounds are four standard deviations away"
 
 

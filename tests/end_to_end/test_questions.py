@@ -94,7 +94,7 @@ def test_a_limit_takes_the_first_questions_and_says_that_it_is_a_subset(sea: Ben
 
 def test_a_sample_is_drawn_by_the_seed(sea: Bench) -> None:
     drawn = set()
-    for seed in ("1", "1", "2", "3"):
+    for seed in ("1", "1", "0"):
         result = sea.ask("--polecat-sample=1", f"--polecat-seed={seed}", "-v")
         assert result.ret == 0
     for run in sea.runs:
