@@ -48,7 +48,7 @@ def suite_schema(expectations: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
     declared = definitions["DeclaredAnswer"]["anyOf"][1]
     declared["properties"] |= definitions["Answer"]["anyOf"][1]["properties"]
     declared.pop("required", None)
-    return {"$schema": SCHEMA_ID, "title": "A polecat suite", **schema}
+    return {"$schema": SCHEMA_ID, **schema, "title": "A polecat suite"}
 
 
 def _ref(name: str) -> dict[str, str]:
