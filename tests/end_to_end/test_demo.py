@@ -17,6 +17,11 @@ DEMO = {"points": 78.5, "passed": 18, "partial": 9, "missed": 4}
 WEAK = {"points": 27, "passed": 4, "partial": 13, "missed": 14}
 
 
+@pytest.fixture(params=["plain", "xdist"])
+def workers(request: pytest.FixtureRequest) -> list[str]:
+    return [] if request.param == "plain" else ["-n2"]
+
+
 def ask(folder: Path, *args: str) -> tuple[int, str, RunDir]:
     command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:cacheprovider", *args]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
@@ -53,8 +58,10 @@ def test_epochs_give_the_same_points_with_workers_and_without(tmp_path: Path) ->
     assert tallies == [DEMO, DEMO]
 
 
-def test_the_identity_says_what_answered(tmp_path: Path) -> None:
-    _, _, run = ask(tmp_path, "--polecat-model=demo", "--polecat-limit=2", "-k", "constrained or photosynthesis")
+def test_the_identity_says_what_answered(tmp_path: Path, workers: list[str]) -> None:
+    _, _, run = ask(
+        tmp_path, "--polecat-model=demo", "--polecat-limit=2", "-k", "constrained or photosynthesis", *workers
+    )
     profile = run.read_run().profiles["demo"]
     assert profile.served is not None
     assert profile.served.slots == 4
@@ -67,14 +74,14 @@ def test_the_identity_says_what_answered(tmp_path: Path) -> None:
     assert (run.path / "servers" / "demo.log").stat().st_size > 0
 
 
-def test_the_canary_sees_that_the_server_constrains(tmp_path: Path) -> None:
-    _, _, run = ask(tmp_path, "--polecat-model=demo", "-k", "constrained")
+def test_the_canary_sees_that_the_server_constrains(tmp_path: Path, workers: list[str]) -> None:
+    _, _, run = ask(tmp_path, "--polecat-model=demo", "-k", "constrained", *workers)
     served = run.read_run().profiles["demo"].served
     assert served is not None
     assert served.constrains is True
 
 
-def test_coin_flips_depend_on_the_seed_alone(tmp_path: Path) -> None:
+def test_coin_flips_depend_on_the_seed_alone(tmp_path: Path, workers: list[str]) -> None:
     (tmp_path / "coin.polecat.yaml").write_text(
         "suite: coin\nsampling: {temperature: 1}\n"
         "questions:\n  - id: coin\n    prompt: Please flip the demo coin.\n    checks: [{exact: heads}]\n"
@@ -82,14 +89,14 @@ def test_coin_flips_depend_on_the_seed_alone(tmp_path: Path) -> None:
     )
     drawn = []
     for _ in range(2):
-        _, _, run = ask(tmp_path, "--polecat-model=demo", "--polecat-epochs=40", ".")
+        _, _, run = ask(tmp_path, "--polecat-model=demo", "--polecat-epochs=40", *workers, ".")
         drawn.append([attempt.outcome for attempt in sorted(run.attempts(), key=lambda each: each.epoch)])
     assert drawn[0] == drawn[1]
     heads = drawn[0].count(Outcome.PASSED)
     assert 18 <= heads <= 37, "0.7 of 40 is 28; these bounds are four standard deviations away"
 
 
-def test_tools_reasoning_and_conversations_work_with_the_real_server(tmp_path: Path) -> None:
+def test_tools_reasoning_and_conversations_work_with_the_real_server(tmp_path: Path, workers: list[str]) -> None:
     (tmp_path / "test_tools.py").write_text("""
 import json
 
@@ -113,15 +120,15 @@ def test_endless_thinking(model):
     reply = model.ask("Now ponder without end.", max_tokens=60)
     assert reply.truncated and reply.empty and reply.reasoning
 """)
-    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "--polecat-model=demo", "."]
+    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "--polecat-model=demo", *workers, "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout
     assert "3 passed" in done.stdout
 
 
-def test_the_bundled_suites_prove_themselves(tmp_path: Path) -> None:
+def test_the_bundled_suites_prove_themselves(tmp_path: Path, workers: list[str]) -> None:
     suites = Path(__file__).parents[2] / "suites"
-    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "--polecat-selftest", str(suites)]
+    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "--polecat-selftest", *workers, str(suites)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout
     assert not list(tmp_path.glob("polecat-runs")), "a self-test leaves nothing behind"
@@ -163,10 +170,13 @@ def test_the_wheel_alone_does_the_same_in_an_empty_folder(tmp_path: Path) -> Non
     empty.mkdir()
     command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "--polecat-model=demo"]
     environment = {**os.environ, "PYTHONPATH": str(site)}
-    done = subprocess.run(command, cwd=empty, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (run,) = (RunDir(file.parent) for file in empty.glob("polecat-runs/*/run.json"))
-    assert tally(run, "demo") == DEMO
-    (suite,) = run.read_run().suites.values()
-    assert Path(suite.file).is_relative_to(site), "the suite must come from the wheel, not from a checkout"
-    assert json.loads((run.path / "selection.json").read_text()) == {"deselected": 0}
+    for workers in ([], ["-n2"]):
+        done = subprocess.run(
+            [*command, *workers], cwd=empty, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        run = RunDir(max(empty.glob("polecat-runs/*/run.json")).parent)
+        assert tally(run, "demo") == DEMO
+        (suite,) = run.read_run().suites.values()
+        assert Path(suite.file).is_relative_to(site), "the suite must come from the wheel, not from a checkout"
+        assert json.loads((run.path / "selection.json").read_text()) == {"deselected": 0}

@@ -339,6 +339,59 @@ def test_a_third_partys_check_profile_and_record_hook_work(bench: Bench) -> None
     assert "3 feet" in page
 
 
+def test_a_third_partys_launcher_serves_a_profile_that_names_it(bench: Bench) -> None:
+    bench.suite(SUITE)
+    bench.pytester.makeconftest("""
+        import pathlib
+
+        class Theirs:
+            name = "theirs"
+
+            def check(self, profile, models_dir):
+                pathlib.Path("checked").touch()
+
+            def prepare(self, profile, models_dir, port):
+                return None
+
+        def pytest_polecat_launchers(config):
+            return [Theirs()]
+    """)
+    bench.profile("launched", f'launcher = "theirs"\nurl = "{bench.server.url}"\nmodel = "x"')
+    bench.server.replies = lambda _: "blue"
+    result = bench.ask(model="launched")
+    assert result.ret == 0
+    assert (bench.folder / "checked").exists()
+    assert bench.attempts["right"].outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["--polecat-config=none.toml"], "*there is no file*none.toml*"),
+        (["--polecat-epochs=0"], "*--polecat-epochs*must be at least 1, not 0*"),
+        (["--polecat-suite=instruction_precison"], '*no suite "instruction_precison"*instruction_precision*'),
+        (["--polecat-selftest"], "*--polecat-selftest needs no model*"),
+        (["--polecat-runs=polecat.toml"], "*can't make the run folder*--polecat-runs=DIR*"),
+    ],
+)
+def test_a_bad_option_is_a_usage_error_of_one_line(bench: Bench, args: list[str], expected: str) -> None:
+    bench.suite(SUITE)
+    result = bench.ask(*args)
+    output = result.stderr.str() + result.stdout.str()
+    if bench.xdist and "runs" in args[0]:
+        assert result.ret != 0
+        return
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([expected])
+    assert "Traceback" not in output
+
+
+def test_runs_go_where_the_user_wants_them(sea: Bench) -> None:
+    sea.ask("--polecat-runs=kept/here")
+    assert list(sea.folder.glob("kept/here/*/report.html"))
+    assert not sea.runs
+
+
 def test_every_rung_of_the_ladder_can_be_overridden(bench: Bench) -> None:
     bench.suite(SUITE)
     bench.pytester.makeconftest("""

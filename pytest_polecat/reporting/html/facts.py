@@ -51,7 +51,9 @@ def _weights(server: Served) -> str:
     path = server.weights.path if server.weights else server.model_path or ""
     name = path.replace("\\", "/").rsplit("/", 1)[-1]
     size = server.weights.size if server.weights else None
-    return f"{name} ({size / 1e9:.2f} GB)" if name and size is not None else name
+    if not name or size is None:
+        return name
+    return f"{name} ({size / 1e9:.2f} GB)" if size >= 1e8 else f"{name} ({size / 1e6:.1f} MB)"
 
 
 def _server(server: Served) -> list[Fact]:

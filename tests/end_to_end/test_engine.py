@@ -1,0 +1,100 @@
+"""Looking ahead: the server is kept busy, and little is asked in vain."""
+
+import time
+from typing import Any
+
+import pytest
+
+from pytest_polecat.asking.engine import width
+from pytest_polecat.records.outcome import Outcome
+from tests.end_to_end.conftest import Bench
+
+
+def many(count: int) -> str:
+    questions = "".join(
+        f"  - {{id: q{number:03}, prompt: Question {number}., checks: [{{exact: fine}}]}}\n" for number in range(count)
+    )
+    return "suite: many\nquestions:\n" + questions
+
+
+@pytest.mark.parametrize(
+    ("slots", "workers", "expected"), [(1, 1, 2), (4, 1, 5), (8, 1, 10), (16, 1, 20), (4, 2, 3), (16, 2, 10)]
+)
+def test_all_slots_and_a_quarter_more_are_kept_in_flight(slots: int, workers: int, expected: int) -> None:
+    assert width(slots, workers) == expected
+
+
+def test_requests_overlap_up_to_the_width_and_never_beyond(bench: Bench) -> None:
+    bench.suite(many(40))
+    bench.server.slots = 64
+    bench.server.latency = 0.05
+    bench.server.replies = lambda _: "fine"
+    result = bench.ask()
+    assert result.ret == 0
+    assert len(bench.server.chats) == 40
+    limit = 2 * width(4, 2) if bench.xdist else width(4)
+    assert 4 <= bench.server.max_in_flight <= limit
+
+
+def test_grading_goes_in_the_order_of_the_items_whatever_arrives_first(bench: Bench) -> None:
+    bench.suite(many(12))
+
+    def reply(body: Any) -> str:
+        time.sleep(0.02 if "Question 0." in body["messages"][-1]["content"] else 0)
+        return "fine"
+
+    bench.server.replies = reply
+    bench.ask()
+    finished = [attempt.question for attempt in bench.run.attempts()]
+    for share in (finished[::1],) if not bench.xdist else ():
+        assert share == sorted(share)
+    assert sorted(finished) == [f"q{number:03}" for number in range(12)]
+
+
+def test_after_the_first_miss_little_was_asked_in_vain(bench: Bench) -> None:
+    bench.suite(many(60))
+    bench.server.replies = lambda body: "no" if "Question 0." in body["messages"][-1]["content"] else "fine"
+    bench.server.latency = 0.02
+    bench.ask("-x")
+    assert len(bench.server.chats) <= (60 if bench.xdist else 2 * width(4) + 1)
+    assert bench.run.read_run().status == "interrupted"
+
+
+def test_a_server_that_does_not_constrain_is_found_out(bench: Bench) -> None:
+    bench.suite("""\
+        suite: shapes
+        questions:
+          - id: free
+            prompt: Give JSON freely.
+            checks: [{json: true}]
+          - id: bound
+            prompt: Give JSON by the schema.
+            constrained: true
+            checks: [{json_schema: {type: object, required: [a]}}]
+    """)
+    bench.server.replies = lambda body: "The sea is wide." if "sea" in str(body["messages"]) else '{"a": 1}'
+    result = bench.ask("-rs")
+    assert bench.attempts["free"].outcome is Outcome.PASSED
+    assert bench.attempts["bound"].outcome is Outcome.SKIPPED
+    result.stdout.fnmatch_lines(["*1/1 point*"])
+    assert "not to constrain" in bench.attempts["bound"].message
+    served = bench.run.read_run().profiles["fake"].served
+    assert served is not None
+    assert served.constrains is False
+
+
+def test_a_constrained_question_sends_the_schema_of_its_check(bench: Bench) -> None:
+    bench.suite("""\
+        suite: shapes
+        questions:
+          - id: bound
+            prompt: Give JSON by the schema.
+            constrained: true
+            checks: [{json_schema: {type: object, required: [a]}}]
+    """)
+    bench.server.replies = lambda body: '{"canary": "polecat"}' if "sea" in str(body["messages"]) else '{"a": 1}'
+    bench.ask()
+    assert bench.attempts["bound"].outcome is Outcome.PASSED
+    asked = bench.server.chats[-1].body["response_format"]
+    assert asked["type"] == "json_schema"
+    assert asked["json_schema"]["schema"] == {"type": "object", "required": ["a"]}
