@@ -142,7 +142,8 @@ class Controller:
     def _write_pages(self) -> None:
         brought = self.config.hook.pytest_polecat_report_columns(config=self.config)
         columns = [column for columns in brought for column in columns]
-        for name in self.profiles:
+        asked = {case.profile for case in self.ledger.cases} if self.ledger else set()
+        for name in [name for name in self.profiles if name in asked]:
             path = self.run.report(name if len(self.profiles) > 1 else None)
             try:
                 write_page(self.run, name, path, columns)

@@ -30,6 +30,22 @@ SITTING = pytest.StashKey["Sitting"]()
 ASKING = pytest.StashKey["ItemHooks"]()
 
 
+_AHEAD = 256
+"""Answers that may wait for pytest beyond the item that it is at."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """The items that this process will run: every `of`-th from `number` on, if it is `strided`.
+
+    Under another scheduler than ours a worker does not know its items, and nothing is asked ahead.
+    """
+
+    number: int = 0
+    of: int = 1
+    strided: bool = True
+
+
 @dataclass
 class Sitting:
     """One item's attempt while it lasts: what was asked, what was graded, and finally the record."""
@@ -55,7 +71,7 @@ class ItemHooks:
         profiles: Mapping[str, Profile],
         grader: Grader,
         make_asker: Callable[[], Asker],
-        share: tuple[int, int],
+        share: Share,
         worker: str,
     ) -> None:
         self.settings = settings
@@ -69,10 +85,13 @@ class ItemHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Look ahead for as long as items run."""
-        number, workers = self._share
-        plan = list(_plan(session.items[number::workers], self.profiles))
-        bounded = bool(session.config.getoption("maxfail", 0))
-        with Engine(plan, self._make_asker, workers=workers, ahead=None if bounded else 256) as self.engine:
+        share = self._share
+        items = session.items[share.number :: share.of] if share.strided else session.items
+        ahead: int | None = _AHEAD if share.strided else 0
+        if share.strided and session.config.getoption("maxfail", 0):
+            ahead = None
+        plan = list(_plan(items, self.profiles))
+        with Engine(plan, self._make_asker, workers=share.of, ahead=ahead) as self.engine:
             session.config.stash[ASKING] = self
             return (yield)
 
@@ -124,7 +143,12 @@ class ItemHooks:
             self._conclude(item, sitting, call.excinfo.value if call.excinfo else None)
         assert sitting.attempt is not None  # noqa: S101 - set just above
         record = sitting.attempt.model_dump(mode="json", exclude_defaults=True)
-        record |= {"outcome": str(sitting.attempt.outcome), "points": sitting.attempt.points, "extra": {}}
+        record |= {
+            "format": sitting.attempt.format,
+            "outcome": str(sitting.attempt.outcome),
+            "points": sitting.attempt.points,
+            "extra": {},
+        }
         if self.settings.selftest:
             record["selftest"] = True
         item.ihook.pytest_polecat_record(record=record, item=item)

@@ -16,7 +16,7 @@ from pytest_polecat.asking.launch.keeper import RemoteServers, Servers
 from pytest_polecat.controller import Controller
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.grading.grader import constraining_schema
-from pytest_polecat.items import ItemHooks, selected_case
+from pytest_polecat.items import ItemHooks, Share, selected_case
 from pytest_polecat.questions.collecting import case_of
 from pytest_polecat.reporting.pytest_html import PytestHtml
 from pytest_polecat.rundir import RunDir
@@ -66,10 +66,10 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
         return
     given = xdist.worker_input(config)
     run = _planned_run(settings) if given is None else RunDir(Path(given["run"]))
-    share = (0, 1) if given is None else (given["share"], given["shares"])
+    share = Share() if given is None else Share(given["share"], given["shares"], given["strided"])
     try:
         run.make()
-        if share[0] == 0:
+        if share.number == 0:
             _write_selection(session, run, generated)
     except PolecatError as error:
         raise pytest.UsageError(str(error)) from None
@@ -90,7 +90,7 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
             KeptReplies(run),
             seed=settings.seed,
             schema_of=lambda question: constraining_schema(question, grader),
-            connections=width(slots, share[1]) + 1,
+            connections=width(slots, share.of) + 1,
         )
 
     worker = getattr(config, "workerinput", {}).get("workerid", "")

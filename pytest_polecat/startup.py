@@ -41,7 +41,8 @@ def check_launchable(config: pytest.Config) -> None:
             if profile.launcher_name not in known:
                 names = ", ".join(sorted(known))
                 raise PolecatError(
-                    f"profile {profile.name}: launcher: there is no {profile.launcher_name!r}; there are: {names}"
+                    f"profile {profile.name}: there is no launcher {profile.launcher_name!r}; "
+                    f"set `launcher` to one of: {names}"
                 )
             api_key(profile)
             known[profile.launcher_name].check(profile, config.stash[BOOK].models_dir)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_polecat.controller import Controller
 
 INPUT = "polecat"
-"""The key under which workers find what the controller tells them: `{"run", "share", "shares"}`."""
+"""The key under which workers find what the controller tells them: `{"run", "share", "shares", "strided"}`."""
 
 
 def worker_input(config: pytest.Config) -> dict[str, Any] | None:
@@ -51,7 +51,12 @@ class XdistHooks:
         """Tell a worker its share; the replacement of a crashed worker gets that worker's."""
         share = self._free.pop(0) if self._free else 0
         self._share[node.gateway.id] = share
-        node.workerinput[INPUT] = {"run": self._run_path, "share": share, "shares": self._shares}
+        node.workerinput[INPUT] = {
+            "run": self._run_path,
+            "share": share,
+            "shares": self._shares,
+            "strided": node.config.getoption("dist") == "load",
+        }
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_testnodedown(self, node: WorkerController) -> None:

@@ -43,8 +43,8 @@ def width(slots: int, workers: int = 1) -> int:
 class Engine:
     """Answers for the planned items, ahead of need.
 
-    `ahead` bounds how many answers may lie finished and unused beyond the item that pytest is at; with `-x` or
-    `--maxfail` it is the width, so that little is asked in vain.
+    `ahead` is how far beyond the item that pytest is at questions may be asked. None stands for the width: with `-x` or
+    `--maxfail` little is to be asked in vain.
     """
 
     def __init__(self, plan: Sequence[Planned], asker: Callable[[], Asker], *, workers: int, ahead: int | None) -> None:

@@ -36,8 +36,11 @@ def conclude(
     """The verdict on a test body that ended with `error` (None: it passed).
 
     `grade` is what the declared checks came to, if any were used; `last` the last reply. A body that passes earns all
-    points unless it awarded fewer; a failing one keeps what it was awarded.
+    points unless it awarded fewer; a failing one keeps what it was awarded. Where the request itself failed there was
+    nothing to grade, so that not even a body which passes earns anything.
     """
+    if last is not None and last.error is not None and grade is None and (error is None or _models_doing(error)):
+        return Verdict(Outcome.MISSED, 0, last.error.mode, last.error.message)
     if error is None:
         earned = _earned(points, score, grade, passed=True)
         if earned >= points - 1e-9:

@@ -176,7 +176,12 @@ def _refuse_doubles(questions: list[Question], where: _Where) -> None:
 
 
 def _validate_checks(question: Question, index: int, validate: ValidateCheck, where: _Where) -> None:
-    for path, spec in _check_paths(question, ("questions", index)):
+    here = ("questions", index)
+    if not question.all_checks:
+        raise where.error((*here, "checks"), "a question without checks would pass whatever is answered; add some")
+    if question.constrained and not any(spec.name == "json_schema" for spec in question.all_checks):
+        raise where.error((*here, "constrained"), "needs a `json_schema` check, whose schema is sent; add one")
+    for path, spec in _check_paths(question, here):
         try:
             validate(spec)
         except ValidationError as error:

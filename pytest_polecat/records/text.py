@@ -1,19 +1,18 @@
 """Text that any encoder accepts."""
 
+import re
 from typing import Any
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def without_surrogates(value: Any) -> Any:
-    r"""The same JSON-like value with lone surrogates in its strings written as `\udXXX`.
+    """The same JSON-like data with every lone surrogate in its strings replaced by U+FFFD.
 
     A lone surrogate is no character: it can't be encoded as UTF-8, and models do produce them.
     """
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return value.encode("utf-8", "backslashreplace").decode()
-        return value
+        return _SURROGATES.sub("\ufffd", value)
     if isinstance(value, dict):
         return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -2,9 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _UNSEEN = re.compile(
     "\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -29,17 +27,6 @@ def _sign(unseen: str) -> str:
     if code == 0x7F:
         return "␡"
     return "\ufffd" if 0xD800 <= code <= 0xDFFF else f"⟦U+{code:04X}⟧"
-
-
-def without_surrogates(value: Any) -> Any:
-    """JSON data with every lone surrogate replaced by U+FFFD: Unicode that can be encoded and validated."""
-    if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
-    return value
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,14 @@ def test_after_the_first_miss_little_was_asked_in_vain(bench: Bench) -> None:
     assert bench.run.read_run().status == "interrupted"
 
 
+def test_under_a_foreign_scheduler_no_question_is_asked_twice(bench: Bench) -> None:
+    bench.suite(many(12))
+    bench.server.replies = lambda _: "fine"
+    result = bench.ask(*(["--dist=worksteal"] if bench.xdist else []))
+    assert result.ret == 0
+    assert len(bench.server.chats) == 12
+
+
 def test_a_server_that_does_not_constrain_is_found_out(bench: Bench) -> None:
     bench.suite("""\
         suite: shapes

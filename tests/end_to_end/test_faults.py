@@ -87,6 +87,20 @@ def test_every_fault_gets_its_outcome_and_failure_mode(bench: Bench) -> None:
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
+def test_a_request_that_failed_earns_nothing_although_the_grader_would_pass(bench: Bench) -> None:
+    bench.pytester.makepyfile("""
+        import pytest_polecat as polecat
+
+        @polecat.question(prompt="Say nothing of the sun.")
+        def test_silence(reply, score):
+            score.award(1, when="sun" not in reply.text)
+    """)
+    bench.server.replies = lambda _: CASES["a prompt too long"][0]
+    bench.ask()
+    attempt = bench.attempts["silence"]
+    assert (attempt.outcome, attempt.mode, attempt.earned) == (Outcome.MISSED, FailureMode.CONTEXT_OVERFLOW, 0)
+
+
 def test_a_server_that_hangs_costs_the_model_the_question(bench: Bench) -> None:
     bench.suite(ONE)
     bench.profile("slow", 'extends = "fake"\nanswer_timeout = 0.5')

@@ -62,7 +62,11 @@ def test_a_yaml_suite_is_read_as_written(tmp_path: Path) -> None:
 
 
 def test_a_jsonl_suite_holds_a_header_and_a_question_a_line(tmp_path: Path) -> None:
-    lines = [{"suite": "sea", "version": 1}, {"id": "a", "prompt": "A?"}, {"id": "b", "prompt": "B?"}]
+    lines = [
+        {"suite": "sea", "version": 1},
+        {"id": "a", "prompt": "A?", "checks": ["json"]},
+        {"id": "b", "prompt": "B?", "checks": ["json"]},
+    ]
     suite = load(write(tmp_path, "\n".join(map(json.dumps, lines)), "sea.polecat.jsonl"), accept)
     assert [entry.question.id for entry in suite.entries] == ["a", "b"]
 
@@ -85,6 +89,7 @@ def test_the_hash_changes_with_the_question_and_the_suites_defaults_only(tmp_pat
         (("    points: 3", "    points: 0"), "FILE:8: questions[0].points: input should be greater than 0"),
         (("    tier: 2", "    tier: 4"), "FILE:7: questions[0].tier: input should be less than or equal to 3"),
         (("  - id: waves", "  - id: wäves"), "FILE:6: questions[0].id: an id is 1 to 80 ASCII letters"),
+        (("    reference:", "    constrained: true\n    reference:"), "FILE:16: questions[0].constrained: needs a"),
         (("suite: sea\n", ""), "FILE:1: suite: this key is missing; add it"),
         (("      - lines: 2", "      - wurds: 2"), "FILE:13: questions[0].checks[0]: there is no check `wurds`"),
         (("    wrong: [up,", "    wrong: [[a, b],"), "`wrong` holds 2 answer(s) for 1 turn(s): give one for each turn"),
@@ -105,8 +110,13 @@ def test_a_fault_is_one_line_with_file_line_key_and_mend(
     assert expected in message(write(tmp_path, GOOD.replace(*change)))
 
 
+def test_a_question_without_checks_is_refused_for_it_would_pass_whatever_is_answered(tmp_path: Path) -> None:
+    text = "suite: sea\nquestions:\n  - id: a\n    prompt: A?\n"
+    assert "FILE:3: questions[0].checks: a question without checks would pass" in message(write(tmp_path, text))
+
+
 def test_two_questions_with_one_id_are_refused_with_both_lines(tmp_path: Path) -> None:
-    text = GOOD + "  - id: waves\n    prompt: Again?\n"
+    text = GOOD + "  - id: waves\n    prompt: Again?\n    checks: [json]\n"
     assert "FILE:18: questions[1].id: the id 'waves' is taken by line 6" in message(write(tmp_path, text))
 
 

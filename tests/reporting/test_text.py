@@ -1,6 +1,7 @@
 import pytest
 
-from pytest_polecat.reporting.text import clip, one_line, shortened, visible, without_surrogates
+from pytest_polecat.records.text import without_surrogates
+from pytest_polecat.reporting.text import clip, one_line, shortened, visible
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from pytest_polecat.records.question import Answer, Question
 from pytest_polecat.records.reply import Reply, Timings
-from pytest_polecat.reporting.text import Clipped, clip, without_surrogates
+from pytest_polecat.records.text import without_surrogates
+from pytest_polecat.reporting.text import Clipped, clip
 from pytest_polecat.rundir import RunDir
 
 _PROMPT_LIMIT = 16 * 1024
