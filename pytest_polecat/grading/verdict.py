@@ -37,9 +37,10 @@ def conclude(
 
     `grade` is what the declared checks came to, if any were used; `last` the last reply. A body that passes earns all
     points unless it awarded fewer; a failing one keeps what it was awarded. Where the request itself failed there was
-    nothing to grade, so that not even a body which passes earns anything.
+    nothing to grade: a body which passes earns nothing, and one that stumbles over the empty reply is not broken.
     """
-    if last is not None and last.error is not None and grade is None and (error is None or _models_doing(error)):
+    skipped = isinstance(error, pytest.skip.Exception)
+    if last is not None and last.error is not None and grade is None and not skipped:
         return Verdict(Outcome.MISSED, 0, last.error.mode, last.error.message)
     if error is None:
         earned = _earned(points, score, grade, passed=True)
@@ -47,7 +48,7 @@ def conclude(
             return Verdict(Outcome.PASSED, points)
         message = f"{earned:g} of {points:g} points"
         return Verdict(Outcome.PARTIAL if earned > 0 else Outcome.MISSED, earned, FailureMode.WRONG_ANSWER, message)
-    if isinstance(error, pytest.skip.Exception):
+    if skipped:
         return Verdict(Outcome.SKIPPED, 0, message=_sentence(error))
     if not _models_doing(error):
         return Verdict(Outcome.BROKEN, 0, _broken_mode(error), _broken_message(error))

@@ -1,0 +1,67 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pytest_polecat.errors import PolecatError
+from pytest_polecat.records.attempt import Attempt, Case
+from pytest_polecat.rundir import RunDir, file_name, json_line, write_atomically
+
+
+def attempt(question: str) -> Attempt:
+    return Attempt(nodeid="n", suite="s", question=question, hash="h", profile="p", outcome="passed", earned=1)
+
+
+def test_a_planned_run_touches_no_disk_until_it_is_made(tmp_path: Path) -> None:
+    run = RunDir.planned(tmp_path / "runs")
+    assert not list(tmp_path.iterdir())
+    run.make()
+    run.make()
+    assert (run.path / "replies").is_dir()
+    assert (tmp_path / "runs" / ".gitignore").read_text() == "*\n"
+
+
+def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    lines = [json_line(attempt(name).model_dump(mode="json")) for name in ("a", "b", "c")]
+    run.attempts_file.write_bytes(b"".join(lines)[:-20])
+    assert [each.question for each in run.attempts()] == ["a", "b"]
+
+
+def test_keys_of_a_newer_version_are_ignored(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    line = {**attempt("a").model_dump(mode="json"), "invented_later": 1}
+    run.attempts_file.write_bytes(json_line(line))
+    assert [each.question for each in run.attempts()] == ["a"]
+
+
+def test_the_selection_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    case = Case(nodeid="n", suite="s", question="q", hash="h", profile="p", epoch=2, points=3)
+    run.write_selection([case], [{"hash": "h", "suite": "s"}], deselected=4)
+    assert run.cases() == [case]
+    assert run.questions() == {"h": {"hash": "h", "suite": "s"}}
+    assert run.selection() == {"deselected": 4}
+
+
+def test_a_lone_surrogate_can_be_written_and_read() -> None:
+    assert json.loads(json_line({"text": "\ud83d"})) == {"text": "\ud83d"}
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    write_atomically(file, b"old")
+    with pytest.raises(TypeError):
+        write_atomically(file, "no bytes")  # type: ignore[arg-type]
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(PolecatError, match=r"is not a run: it holds no run\.json"):
+        RunDir(tmp_path).read_run()
+
+
+@pytest.mark.parametrize(("name", "expected"), [("demo", "demo"), ("a/b c", "a-b-c"), ("@echo", "@echo")])
+def test_a_profiles_name_becomes_a_file_name(name: str, expected: str) -> None:
+    assert file_name(name) == expected
