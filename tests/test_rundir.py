@@ -5,11 +5,12 @@ import pytest
 
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.records.attempt import Attempt, Case
+from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.rundir import RunDir, file_name, json_line, write_atomically
 
 
 def attempt(question: str) -> Attempt:
-    return Attempt(nodeid="n", suite="s", question=question, hash="h", profile="p", outcome="passed", earned=1)
+    return Attempt(nodeid="n", suite="s", question=question, hash="h", profile="p", outcome=Outcome.PASSED, earned=1)
 
 
 def test_a_planned_run_touches_no_disk_until_it_is_made(tmp_path: Path) -> None:
