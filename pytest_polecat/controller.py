@@ -100,11 +100,19 @@ class Controller:
             if exitstatus == pytest.ExitCode.OK and any(proof.faults for proof in self._proofs):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
             return
-        self.exit_status = session.exitstatus = self.ledger.exit_status(int(exitstatus), stopped=stopped)
-        interrupted = stopped or exitstatus == pytest.ExitCode.INTERRUPTED
+        self.exit_status = session.exitstatus = self.ledger.exit_status(
+            int(exitstatus), failed=session.testsfailed, stopped=stopped
+        )
+        if session.testsfailed > self.ledger.forgiven + self.ledger.broken:
+            self.notes.append("something besides the questions failed; it decides the exit status")
+        interrupted = stopped or exitstatus == pytest.ExitCode.INTERRUPTED or self.ledger.missing > 0
         self._identity = identity.finished(self._identity, self.run, interrupted=interrupted)
-        self.run.write_run(self._identity)
-        self._write_pages()
+        try:
+            self.run.write_run(self._identity)
+            self._write_pages()
+        except OSError as error:
+            self.notes.append(f"the run can't be written: {error}; what is above was counted in memory")
+            self.exit_status = session.exitstatus = int(session.exitstatus) or pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Sum up the run."""

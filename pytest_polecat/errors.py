@@ -1,5 +1,7 @@
 """The errors that people meet: one clear line each, never a traceback."""
 
+import pytest
+
 
 class Missed(AssertionError):  # noqa: N818
     """The model missed this. Raise it from a grading helper; in a test body, `assert` says the same.
@@ -20,8 +22,8 @@ class ProfileError(PolecatError):
     """A profile, or the file it stands in, can't be used."""
 
 
-class SuiteError(PolecatError):
-    """A suite's file can't be used."""
+class SuiteError(PolecatError, pytest.Collector.CollectError):
+    """A suite's file can't be used. While tests are collected, pytest shows it as the one line that it is."""
 
 
 class ServerError(PolecatError):

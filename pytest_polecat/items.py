@@ -6,6 +6,7 @@ there are questions to ask.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,9 +16,10 @@ import pytest
 
 from pytest_polecat.asking.asker import Asked, Asker
 from pytest_polecat.asking.engine import Engine, Planned
+from pytest_polecat.errors import SuiteError
 from pytest_polecat.grading.grader import Grade, Grader
 from pytest_polecat.grading.score import Score
-from pytest_polecat.grading.verdict import Verdict, conclude
+from pytest_polecat.grading.verdict import Verdict, broken, conclude
 from pytest_polecat.questions import selftest
 from pytest_polecat.questions.cases import CaseParam, Entry
 from pytest_polecat.questions.collecting import case_of
@@ -57,6 +59,7 @@ class Sitting:
     grade: Grade | None = None
     score: Score = field(init=False)
     attempt: Attempt | None = None
+    in_body: bool = False
 
     def __post_init__(self) -> None:
         self.score = Score(self.entry.question.points)
@@ -112,12 +115,15 @@ class ItemHooks:
             return (yield)
         error: BaseException | None = None
         result: object = None
+        sitting.in_body = True
         try:
             result = yield
         except (KeyboardInterrupt, SystemExit, pytest.exit.Exception):
             raise
         except BaseException as raised:  # pytest's outcomes are no Exceptions
             error = raised
+        finally:
+            sitting.in_body = False
         attempt = self._conclude(item, sitting, error)
         if self.settings.selftest:
             objection = selftest.objection(attempt, sitting.entry.question)
@@ -131,16 +137,30 @@ class ItemHooks:
         return result
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """An asynchronous grader that nothing runs is a fault of the suite, although pytest calls it a failure."""
+        try:
+            return (yield)
+        except pytest.fail.Exception as error:
+            if SITTING in pyfuncitem.stash and inspect.iscoroutinefunction(pyfuncitem.function):
+                raise SuiteError(f"{pyfuncitem.name} is async and no plugin runs it: {error}") from None
+            raise
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Put the record on the report that decides the item: the call's, or a set-up's that did not get there."""
         report = yield
         sitting = item.stash.get(SITTING, None)
-        if sitting is None or call.when == "teardown" or (call.when == "setup" and report.passed):
+        # In the midst of a body, reports are made of its subtests.
+        if sitting is None or sitting.in_body or call.when == "teardown" or (call.when == "setup" and report.passed):
             return report
+        error = call.excinfo.value if call.excinfo else None
         if sitting.attempt is None:
-            self._conclude(item, sitting, call.excinfo.value if call.excinfo else None)
+            self._conclude(item, sitting, error, setting_up=call.when == "setup")
+        elif report.failed and sitting.attempt.outcome is Outcome.PASSED and not self.settings.selftest:
+            self._overrule(item, sitting, str(report.longrepr))
         assert sitting.attempt is not None  # noqa: S101 - set just above
         record = sitting.attempt.model_dump(mode="json", exclude_defaults=True)
         record |= {
@@ -155,16 +175,43 @@ class ItemHooks:
         report.polecat = record  # type: ignore[attr-defined]
         return report
 
-    def _conclude(self, item: pytest.Item, sitting: Sitting, error: BaseException | None) -> Attempt:
+    def _conclude(
+        self, item: pytest.Item, sitting: Sitting, error: BaseException | None, *, setting_up: bool = False
+    ) -> Attempt:
         asked = sitting.asked
         last = asked.replies[-1] if asked and asked.replies else None
         verdict = conclude(error, sitting.entry.question.points, sitting.score, sitting.grade, last)
+        if setting_up and verdict.outcome in (Outcome.MISSED, Outcome.PARTIAL) and not (last and last.error):
+            verdict = broken(f"a fixture failed before the answer was graded: {verdict.message}")
+        elif error is None and (reason := _judged_nothing(item, sitting)):
+            verdict = broken(reason)
+        return self._record(item, sitting, verdict)
+
+    def _overrule(self, item: pytest.Item, sitting: Sitting, why: str) -> None:
+        """The body passed, yet pytest calls the test failed (a strict xfail, a plugin's soft assertions)."""
+        self._record(item, sitting, broken(f"the test failed after its body had passed: {why[:200]}"))
+
+    def _record(self, item: pytest.Item, sitting: Sitting, verdict: Verdict) -> Attempt:
         sitting.attempt = _attempt(item.nodeid, sitting, verdict, self._worker)
-        scalars = {"suite": sitting.attempt.suite, "question": sitting.attempt.question, "outcome": verdict.outcome}
-        numbers = {"points": f"{sitting.attempt.points:g}", "earned": f"{verdict.earned:g}"}
-        for name, value in {**scalars, **numbers}.items():
-            item.user_properties.append((f"polecat_{name}", str(value)))
+        told: dict[str, object] = {
+            "suite": sitting.attempt.suite,
+            "question": sitting.attempt.question,
+            "outcome": verdict.outcome,
+            "points": f"{sitting.attempt.points:g}",
+            "earned": f"{verdict.earned:g}",
+        }
+        others = [(name, value) for name, value in item.user_properties if not name.startswith("polecat_")]
+        item.user_properties[:] = [*others, *((f"polecat_{name}", str(value)) for name, value in told.items())]
         return sitting.attempt
+
+
+def _judged_nothing(item: pytest.Item, sitting: Sitting) -> str:
+    fixtures = getattr(item, "fixturenames", ())
+    if sitting.asked is None and "model" not in fixtures:
+        return "it passed without looking at any reply; let the test take `reply`"
+    if sitting.grade is None and "grade" in fixtures:
+        return "it takes `grade` and never calls it; grade(reply) is what applies the checks"
+    return ""
 
 
 def selected_case(item: pytest.Item) -> Case | None:
@@ -180,9 +227,15 @@ def _plan(items: list[pytest.Item], profiles: Mapping[str, Profile]) -> Generato
         case = case_of(item)
         if case is None or case.entry is None or case.profile is None:
             continue
-        if any(item.iter_markers("skip")) or any(item.iter_markers("skipif")):
+        if "polecat_replies" not in getattr(item, "fixturenames", ()) or _may_not_run(item):
             continue
         yield Planned(item.nodeid, case, profiles[case.profile])
+
+
+def _may_not_run(item: pytest.Item) -> bool:
+    if any(item.iter_markers("skip")) or any(item.iter_markers("skipif")):
+        return True
+    return any(mark.kwargs.get("run") is False for mark in item.iter_markers("xfail"))
 
 
 def _case(nodeid: str, param: CaseParam, entry: Entry) -> Case:

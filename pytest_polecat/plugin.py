@@ -109,9 +109,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Questions × epochs × models: one item each."""
     if "polecat_case" not in metafunc.fixturenames:
         return
+    from pytest_polecat import registry
     from pytest_polecat.questions import collecting
 
-    cases = collecting.parametrize(metafunc, settings_of(metafunc.config))
+    validate = registry.grader(metafunc.config).expectation
+    cases = collecting.parametrize(metafunc, settings_of(metafunc.config), validate)
     metafunc.config.stash[GENERATED] += len(cases)
 
 
@@ -150,7 +152,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_report_teststatus(report: Any) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Outcomes of questions have categories of their own; `report.outcome` stays pytest's."""
     record = getattr(report, "polecat", None)
-    if record is None or not report.failed or record.get("selftest"):
+    if record is None or report.skipped or record.get("selftest"):
         return None
     return _CATEGORIES.get(record["outcome"])
 

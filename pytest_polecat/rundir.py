@@ -15,6 +15,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,14 +39,24 @@ class RunDir:
         stamp = datetime.now(tz=UTC).strftime("%Y%m%d-%H%M%S")
         return cls(runs / f"{stamp}-{secrets.token_hex(2)}")
 
+    def make_place(self) -> None:
+        """Make the folder that the run will stand in, so that one that can't be is found out early."""
+        with self._explained():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+
     def make(self) -> None:
         """Make the folder; whoever needs it first does."""
-        try:
+        with self._explained():
             (self.path / "replies").mkdir(parents=True, exist_ok=True)
             (self.path / "servers").mkdir(exist_ok=True)
             ignore = self.path.parent / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("*\n")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise PolecatError(
                 f"can't make the run folder {self.path}: {error.strerror}; choose another with --polecat-runs=DIR"

@@ -54,7 +54,12 @@ def join_pytest_html(config: pytest.Config) -> None:
 def plan_distributed(config: pytest.Config, settings: Settings) -> None:
     """In an xdist controller: plan the run and register what the controller does."""
     workers = xdist.worker_count(config)
-    controller = _controller(config, settings, _planned_run(settings), workers)
+    run = _planned_run(settings)
+    try:
+        run.make_place()
+    except PolecatError as error:
+        raise pytest.UsageError(str(error)) from None
+    controller = _controller(config, settings, run, workers)
     hooks = xdist.XdistHooks(str(controller.run.path), workers, controller)
     config.pluginmanager.register(hooks, "polecat-xdist")
 

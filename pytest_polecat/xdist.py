@@ -28,12 +28,15 @@ def worker_input(config: pytest.Config) -> dict[str, Any] | None:
 
 def distributes(config: pytest.Config) -> bool:
     """Whether this is an xdist controller: it runs no items itself."""
-    return not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no"
+    distributed = config.getoption("dist", "no") != "no" and bool(config.getoption("tx", None))
+    return distributed and not hasattr(config, "workerinput")
 
 
 def worker_count(config: pytest.Config) -> int:
     """How many workers the controller starts."""
-    return max(1, len(config.getoption("tx") or ()))
+    from xdist.workermanage import parse_tx_spec_config
+
+    return len(parse_tx_spec_config(config))
 
 
 class XdistHooks:

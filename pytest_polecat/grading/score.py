@@ -1,5 +1,7 @@
 """Partial credit: what a test body awards."""
 
+import math
+
 from pytest_polecat.errors import PolecatError
 
 
@@ -13,20 +15,23 @@ class Score:
     def __init__(self, points: float) -> None:
         self.points = points
         self.notes: list[tuple[float, str]] = []
+        self.overdrawn = ""
         self._offered = False
 
     def award(self, points: float, *, when: object = True, note: str = "") -> bool:
         """Give `points` if `when` is true; returns whether it was. `note` says what for, in the report."""
-        if points < 0:
-            raise PolecatError(f"score.award takes points that are not negative, not {points:g}")
+        if not (math.isfinite(points) and points >= 0):
+            raise PolecatError(f"score.award takes points that are a number and not negative, not {points:g}")
         self._offered = True
         if not when:
             return False
-        self.notes.append((points, note))
-        if self.earned > self.points + 1e-9:
-            raise PolecatError(
-                f"{self.earned:g} points were awarded, but the question is worth {self.points:g}; mend its `points`"
+        total = self.earned + points
+        if total > self.points + 1e-9:
+            self.overdrawn = (
+                f"{total:g} points were awarded, but the question is worth {self.points:g}; mend its `points`"
             )
+            raise PolecatError(self.overdrawn)
+        self.notes.append((points, note))
         return True
 
     @property

@@ -39,22 +39,35 @@ def conclude(
     points unless it awarded fewer; a failing one keeps what it was awarded. Where the request itself failed there was
     nothing to grade: a body which passes earns nothing, and one that stumbles over the empty reply is not broken.
     """
-    skipped = isinstance(error, pytest.skip.Exception)
-    if last is not None and last.error is not None and grade is None and not skipped:
-        return Verdict(Outcome.MISSED, 0, last.error.mode, last.error.message)
+    if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
+        return Verdict(Outcome.SKIPPED, 0, message=_sentence(error))
+    if isinstance(error, ServerError):
+        return Verdict(Outcome.BROKEN, 0, FailureMode(error.mode), _sentence(error))
+    if last is not None and last.error is not None and grade is None:
+        outcome = Outcome.BROKEN if last.error.mode.infrastructure else Outcome.MISSED
+        return Verdict(outcome, 0, last.error.mode, last.error.message)
+    if score.overdrawn:
+        return broken(score.overdrawn)
+    if grade is not None and score.used:
+        return broken("it uses `grade` and `score` at once; points come from one of them")
     if error is None:
         earned = _earned(points, score, grade, passed=True)
         if earned >= points - 1e-9:
             return Verdict(Outcome.PASSED, points)
         message = f"{earned:g} of {points:g} points"
         return Verdict(Outcome.PARTIAL if earned > 0 else Outcome.MISSED, earned, FailureMode.WRONG_ANSWER, message)
-    if skipped:
-        return Verdict(Outcome.SKIPPED, 0, message=_sentence(error))
     if not _models_doing(error):
-        return Verdict(Outcome.BROKEN, 0, _broken_mode(error), _broken_message(error))
+        return broken(f"{type(error).__name__}: {_sentence(error)} (an unexpected exception; {HELPERS})")
     earned = _earned(points, score, grade, passed=False)
+    if earned >= points - 1e-9:
+        return broken(f"it awarded every point and then failed: {_sentence(error)}")
     outcome = Outcome.PARTIAL if earned > 0 else Outcome.MISSED
-    return Verdict(outcome, min(earned, points), _mode(error, grade, last), _sentence(error))
+    return Verdict(outcome, earned, _mode(error, grade, last), _sentence(error))
+
+
+def broken(message: str) -> Verdict:
+    """The verdict on a suite that can't be trusted with this question."""
+    return Verdict(Outcome.BROKEN, 0, FailureMode.SUITE_ERROR, f"the suite is broken: {message}")
 
 
 def _models_doing(error: BaseException) -> bool:
@@ -84,19 +97,10 @@ def _mode(error: BaseException, grade: Grade | None, last: Reply | None) -> Fail
 
 def _known_mode(name: str) -> FailureMode:
     try:
-        return FailureMode(name)
+        mode = FailureMode(name)
     except ValueError:
         return FailureMode.WRONG_ANSWER
-
-
-def _broken_mode(error: BaseException) -> FailureMode:
-    return FailureMode(error.mode) if isinstance(error, ServerError) else FailureMode.SUITE_ERROR
-
-
-def _broken_message(error: BaseException) -> str:
-    if isinstance(error, ServerError):
-        return _sentence(error)
-    return f"{type(error).__name__}: {_sentence(error)} (an unexpected exception means a broken suite: {HELPERS})"
+    return FailureMode.WRONG_ANSWER if mode.infrastructure else mode
 
 
 def _sentence(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from pytest_polecat.errors import SuiteError
 from pytest_polecat.questions import selftest
 from pytest_polecat.questions.cases import CaseParam, Entry
 from pytest_polecat.questions.decorators import MARK, Questions, header_of
-from pytest_polecat.questions.loading import SUFFIXES, ValidateCheck, load
+from pytest_polecat.questions.loading import SUFFIXES, ValidateCheck, load, validate_checks
 from pytest_polecat.settings import Settings
 
 ENTRIES = "__polecat_entries__"
@@ -34,10 +34,7 @@ class SuiteModule(pytest.Module):
 
     def collect(self) -> Any:
         """Load the file; a fault is a collection error of one line."""
-        try:
-            suite = load(self.path, self.validate_check)
-        except SuiteError as error:
-            raise self.CollectError(str(error)) from None
+        suite = load(self.path, self.validate_check)
         self.obj = _module(self.path, suite.entries)
         return super().collect()
 
@@ -64,9 +61,11 @@ def collect_file(path: Path, parent: pytest.Collector, validate_check: ValidateC
     return module
 
 
-def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[CaseParam]:
+def parametrize(metafunc: pytest.Metafunc, settings: Settings, validate_check: ValidateCheck) -> list[CaseParam]:
     """Give a test its cases: question × epoch × model, each its own item. Returns what it was given."""
     entries, table = _entries(metafunc)
+    if entries is not None and not hasattr(metafunc.module, ENTRIES):
+        _validate_python(entries, metafunc, validate_check)
     if entries is None:
         cases = [CaseParam(None, name) for name in settings.models] or [CaseParam(None, None)]
     elif settings.selftest:
@@ -76,6 +75,17 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[CaseParam
     ids = [_case_id(case, settings, table=table) for case in cases]
     metafunc.parametrize("polecat_case", cases, ids=ids)
     return cases
+
+
+def _validate_python(entries: Sequence[Entry], metafunc: pytest.Metafunc, validate_check: ValidateCheck) -> None:
+    where = f"{entries[0].file}: {metafunc.function.__name__}" if entries else ""
+    for entry in entries:
+        validate_checks(entry.question, validate_check, f"{where}: {entry.question.id}")
+        if entry.question.all_checks and "grade" not in metafunc.fixturenames:
+            raise SuiteError(
+                f"{where}: {entry.question.id} declares checks that nothing applies; "
+                "let the test take `grade` and call grade(reply), or drop them"
+            )
 
 
 def _entries(metafunc: pytest.Metafunc) -> tuple[list[Entry] | None, bool]:
@@ -169,11 +179,18 @@ def group_by_model(items: list[pytest.Item], models: Sequence[str]) -> None:
 def refuse_doubles(items: Sequence[pytest.Item]) -> None:
     """Refuse two questions of one suite with the same id, wherever they stand: results could not be told apart."""
     seen: dict[tuple[object, ...], str] = {}
+    headers: dict[str, Entry] = {}
     for item in items:
         case = case_of(item)
         if case is None or case.entry is None:
             continue
         entry = case.entry
+        first = headers.setdefault(entry.header.suite, entry)
+        if first.header is not entry.header and first.header != entry.header:
+            raise pytest.UsageError(
+                f"suite {entry.header.suite}: {first.file} and {entry.file} give it different headers; "
+                "make them the same, or give the suites different names"
+            )
         key = (entry.header.suite, entry.question.id, case.profile, case.epoch, case.variant)
         if key in seen and seen[key] != item.nodeid:
             raise pytest.UsageError(

@@ -1,6 +1,8 @@
 """Questions in Python: `@polecat.question` for one, `@polecat.suite` for a table of them."""
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +52,7 @@ def question(**fields: Any) -> Callable[[Test], Test]:
             known["prompt"] = _read(folder / known.pop("file"), test)
         if "reference" in known:
             known["reference"] = _answer(known["reference"], folder)
-        if "wrong" in known:
+        if isinstance(known.get("wrong"), list | tuple):
             known["wrong"] = [_answer(each, folder) for each in known["wrong"]]
         return _mark(test, [_validated(known, test)], table=False)
 
@@ -88,10 +90,28 @@ def header_of(module: object, file: Path) -> SuiteHeader:
 
 
 def _mark(test: Test, questions: Sequence[Question], *, table: bool) -> Test:
+    _refuse_return(test)
     declared = Questions(tuple(questions), table, str(_source_file(test)), _source(test))
     marked = getattr(pytest.mark, MARK)(declared)(test)
     result: Test = pytest.mark.usefixtures("polecat_case")(marked)
     return result
+
+
+def _refuse_return(test: Callable[..., object]) -> None:
+    """A returned verdict would be thrown away by pytest, and any answer would pass."""
+    tree = ast.parse(textwrap.dedent(_source(test)) or "pass")
+    pending: list[ast.AST] = [*getattr(tree.body[0], "body", [])]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+            where = f"{_source_file(test)}:{_line(test)}: {test.__name__}"
+            raise SuiteError(f"{where}: a grader returns nothing; say `assert …` instead of `return …`")
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            pending += ast.iter_child_nodes(node)
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _validated(fields: dict[str, Any], test: Callable[..., object]) -> Question:

@@ -193,6 +193,20 @@ def _validate_checks(question: Question, index: int, validate: ValidateCheck, wh
             raise where.error(path, str(error)) from None
 
 
+def validate_checks(question: Question, validate: ValidateCheck, where: str) -> None:
+    """Refuse a question of a Python suite whose checks can't be understood; `where` says where it stands."""
+    for spec in question.all_checks:
+        try:
+            validate(spec)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            raise SuiteError(f"{where}: {spec.name}: {problem}") from None
+        except (ValueError, SuiteError) as error:
+            raise SuiteError(f"{where}: {error}") from None
+    if question.constrained and not any(spec.name == "json_schema" for spec in question.all_checks):
+        raise SuiteError(f"{where}: `constrained` needs a json_schema check, whose schema is sent; add one")
+
+
 def _check_paths(question: Question, at: Path_) -> Iterable[tuple[Path_, CheckSpec]]:
     for position, check in enumerate(question.checks):
         yield (*at, "checks", position), check

@@ -68,6 +68,8 @@ def objection(attempt: Attempt, question: Question) -> str | None:
     """What is wrong with the suite if this attempt came out so; None if it came out as it must."""
     if attempt.outcome is Outcome.BROKEN:
         return f"grading broke instead of giving a verdict: {attempt.message}"
+    if attempt.outcome is Outcome.SKIPPED:
+        return f"grading skips {_answer_name(attempt)} instead of giving a verdict: {attempt.message}"
     if attempt.profile == "@reference":
         if attempt.outcome is Outcome.PASSED:
             return None
@@ -119,5 +121,5 @@ def _failed_checks(attempt: Attempt) -> set[tuple[int, int]]:
 
 
 def _answer_name(attempt: Attempt) -> str:
-    names = {"@empty": "an empty reply", "@echo": "an echo of the prompt"}
+    names = {"@reference": "the reference answer", "@empty": "an empty reply", "@echo": "an echo of the prompt"}
     return names.get(attempt.profile, f"wrong answer {attempt.variant}")

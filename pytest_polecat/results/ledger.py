@@ -23,6 +23,8 @@ class Ledger:
         self.run = run
         self.cases = cases
         self.attempts: dict[str, Attempt] = {}
+        self.forgiven = 0
+        self._failed_subtests: set[str] = set()
         self.other_failures = 0
         self._by_nodeid = {case.nodeid: case for case in cases}
         self._file = run.attempts_file.open("ab", buffering=0)
@@ -34,12 +36,27 @@ class Ledger:
         if record is None and case is not None and report.when not in {"setup", "call", "teardown"}:
             record = _crashed(case, report)
         if record is None:
-            self.other_failures += report.failed
+            self._take_note(report, subtest=case is not None and hasattr(report, "context"))
             return None
+        if report.nodeid in self._failed_subtests and record["outcome"] == Outcome.PASSED:
+            record |= {"outcome": str(Outcome.MISSED), "mode": str(FailureMode.TEST_FAILURE), "earned": 0.0}
+            record["message"] = "a subtest failed"
         self._file.write(json_line(record))
+        if report.failed:
+            only_missed = record["outcome"] in (Outcome.MISSED, Outcome.PARTIAL)
+            self.forgiven += only_missed
+            self.other_failures += not only_missed
         slim = {key: value for key, value in record.items() if key not in {"findings", "replies"}}
         self.attempts[report.nodeid] = Attempt.model_validate(slim)
         return slim
+
+    def _take_note(self, report: pytest.TestReport, *, subtest: bool) -> None:
+        """A report without a record: of a failed subtest, whose test will be a miss, or of something else."""
+        if report.failed and subtest:
+            self._failed_subtests.add(report.nodeid)
+            self.forgiven += 1
+        elif report.failed:
+            self.other_failures += 1
 
     @property
     def broken(self) -> int:
@@ -55,14 +72,14 @@ class Ledger:
         """Attempts with this outcome."""
         return Counter(attempt.outcome for attempt in self.attempts.values())[outcome]
 
-    def exit_status(self, status: int, *, stopped: bool) -> int:
-        """The exit status of the session, given pytest's own.
+    def exit_status(self, status: int, *, failed: int, stopped: bool) -> int:
+        """The exit status of the session, given pytest's own and how many failures pytest counted.
 
         Misses alone do not fail a session; anything broken, missing or failed besides does. A session that `-x` or
         `--maxfail` stopped keeps pytest's verdict.
         """
         sound = not (self.broken or self.missing or self.other_failures)
-        if status == pytest.ExitCode.TESTS_FAILED and sound and not stopped:
+        if status == pytest.ExitCode.TESTS_FAILED and sound and failed == self.forgiven and not stopped:
             return pytest.ExitCode.OK
         if status == pytest.ExitCode.OK and not sound:
             return pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,219 @@
+"""What could make a wrong number look right: each must end as broken, refused or missed, never as points."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_polecat.records.outcome import FailureMode, Outcome
+from tests.end_to_end.conftest import Bench
+
+GRADERS = """
+import pytest
+import pytest_polecat as polecat
+
+@pytest.fixture
+def unready():
+    assert False, "environment not ready"
+
+@polecat.question(prompt="p")
+async def test_async(reply):
+    assert reply.text
+
+@polecat.question(prompt="p")
+def test_unready(unready, reply):
+    pass
+
+@polecat.question(prompt="p")
+def test_subtest(reply, subtests):
+    with subtests.test("x"):
+        assert reply.text == "wrong"
+
+@polecat.question(prompt="p")
+def test_nan(reply, score):
+    score.award(float("nan"))
+
+@polecat.question(prompt="p", points=2)
+def test_overdrawn(reply, score):
+    try:
+        score.award(3)
+    except Exception:
+        pass
+
+@polecat.question(prompt="p")
+def test_all_and_fail(reply, score):
+    score.award(1)
+    assert 0
+
+@polecat.question(prompt="p", checks=[{"exact": "fine"}])
+def test_grade_and_fail(reply, grade):
+    grade(reply)
+    assert 0
+
+@polecat.question(prompt="p", checks=[{"exact": "fine"}])
+def test_grade_and_score(reply, grade, score):
+    grade(reply)
+    score.award(1, when=False)
+
+@polecat.question(prompt="p", checks=[{"exact": "other"}])
+def test_grade_not_called(reply, grade):
+    pass
+
+@polecat.question(prompt="p")
+def test_no_reply(question):
+    pass
+
+@polecat.question(prompt="p")
+def test_infrastructure_claimed(reply):
+    raise polecat.Missed("x", mode="server_crash")
+
+@pytest.mark.xfail(run=False)
+@polecat.question(prompt="p")
+def test_not_run(reply):
+    pass
+
+@pytest.mark.xfail(strict=True)
+@polecat.question(prompt="p")
+def test_strict(reply):
+    assert reply.text == "fine"
+"""
+
+BROKEN = (Outcome.BROKEN, FailureMode.SUITE_ERROR)
+
+EXPECTED = {
+    "async": BROKEN,
+    "unready": BROKEN,
+    "subtest": (Outcome.MISSED, FailureMode.TEST_FAILURE),
+    "nan": BROKEN,
+    "overdrawn": BROKEN,
+    "all-and-fail": BROKEN,
+    "grade-and-fail": BROKEN,
+    "grade-and-score": BROKEN,
+    "grade-not-called": BROKEN,
+    "no-reply": BROKEN,
+    "infrastructure-claimed": (Outcome.MISSED, FailureMode.WRONG_ANSWER),
+    "not-run": (Outcome.SKIPPED, None),
+    "strict": BROKEN,
+}
+
+
+def test_no_trap_earns_points(bench: Bench) -> None:
+    bench.pytester.makepyfile(test_traps=GRADERS)
+    bench.server.replies = lambda _: "fine"
+    result = bench.ask()
+    assert result.ret == 1
+    found = bench.attempts
+    assert {name: (each.outcome, each.mode) for name, each in found.items()} == EXPECTED
+    assert sum(each.earned for each in found.values()) == 0
+    result.stdout.fnmatch_lines(["*polecat: 0–*10 broken, incomplete*exit 1*"])
+
+
+def test_failed_subtests_alone_do_not_fail_the_session(bench: Bench) -> None:
+    bench.pytester.makepyfile("""
+        import pytest_polecat as polecat
+
+        @polecat.question(prompt="p")
+        def test_subtest(reply, subtests):
+            with subtests.test("x"):
+                assert reply.text == "wrong"
+    """)
+    assert bench.ask().ret == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('@polecat.question(prompt="p")\ndef test_x(reply):\n    return reply.text', "returns nothing; say `assert"),
+        (
+            '@polecat.question(prompt="p", checks=[{"exact": "x"}])\ndef test_x(reply):\n    pass',
+            "declares checks that nothing applies",
+        ),
+        (
+            '@polecat.question(prompt="p", checks=[{"exactt": "x"}])\ndef test_x(reply, grade):\n    grade(reply)',
+            "there is no check `exactt`; did you mean `exact`",
+        ),
+        ('@polecat.question(prompt="p", wrong="no")\ndef test_x(reply):\n    pass', "wrong: "),
+        ('@polecat.suite("missing.jsonl")\ndef test_x(reply):\n    pass', "missing.jsonl: can't be read"),
+        ('SUITE = "name"\n@polecat.question(prompt="p")\ndef test_x(reply):\n    pass', "SUITE must be a polecat"),
+    ],
+)
+def test_a_faulty_python_suite_is_refused_in_one_line(bench: Bench, text: str, expected: str) -> None:
+    bench.pytester.makepyfile(test_faulty="import pytest_polecat as polecat\n" + text)
+    result = bench.ask()
+    assert result.ret != 0
+    assert expected in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+    assert "pytest_polecat/" not in result.stdout.str()
+    assert not bench.server.chats
+
+
+def test_two_headers_for_one_suite_are_refused(bench: Bench) -> None:
+    if bench.xdist:
+        pytest.skip("a worker can't show a usage error; plain pytest does")
+    question = "questions: [{id: %s, prompt: p, checks: [json]}]"
+    bench.suite(f"suite: same\nversion: 1\n{question % 'a'}\n", "a.polecat.yaml")
+    bench.suite(f"suite: same\nversion: 2\n{question % 'b'}\n", "b.polecat.yaml")
+    result = bench.ask()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*suite same: *different headers*"])
+
+
+def test_a_suite_that_could_not_be_collected_fails_a_session_that_goes_on_without_it(bench: Bench) -> None:
+    good = "suite: good\nquestions: [{id: a, prompt: p, checks: [{exact: fine}]}, {id: b, prompt: p, checks: [json]}]\n"
+    bench.suite(good, "good.polecat.yaml")
+    bench.suite("suite: bad\nquestions: 5\n", "bad.polecat.yaml")
+    bench.server.replies = lambda _: "fine"
+    result = bench.ask("--continue-on-collection-errors")
+    assert result.ret == 1
+
+
+def test_a_distribution_mode_without_workers_is_no_distribution(bench: Bench) -> None:
+    bench.suite("suite: good\nquestions: [{id: a, prompt: p, checks: [{exact: fine}]}]\n")
+    bench.server.replies = lambda _: "fine"
+    result = bench.ask("--dist=loadfile")
+    assert result.ret == 0
+
+
+def test_workers_named_by_tx_share_the_items(bench: Bench) -> None:
+    if not bench.xdist:
+        pytest.skip("there are no workers without xdist")
+    bench.suite("suite: good\nquestions: [{id: a, prompt: p, checks: [{exact: fine}]}]\n")
+    bench.server.replies = lambda _: "fine"
+    plain = Bench(bench.pytester, bench.server, xdist=False)
+    assert plain.ask("--dist=load", "--tx", "2*popen").ret == 0
+
+
+def test_a_self_test_is_not_proven_by_skipping(bench: Bench) -> None:
+    bench.pytester.makepyfile(
+        test_skips="""
+        import pytest
+        import pytest_polecat as polecat
+
+        @polecat.question(prompt="p1", reference="yes", wrong=["no"])
+        def test_x(reply):
+            if reply.text != "yes":
+                pytest.skip("n/a")
+    """
+    )
+    result = bench.ask("--polecat-selftest", model=None)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*grading skips wrong answer 1 instead of giving a verdict*"])
+
+
+def test_a_run_folder_that_vanishes_loses_no_summary(bench: Bench) -> None:
+    bench.pytester.makepyfile(
+        test_rm="""
+        import pathlib, shutil
+        import pytest_polecat as polecat
+
+        @polecat.question(prompt="p")
+        def test_x(reply):
+            shutil.rmtree("polecat-runs")
+            assert reply.text == "fine"
+    """
+    )
+    bench.server.replies = lambda _: "fine"
+    result = bench.ask()
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*the run can't be written*", "*polecat: 1/1 point*"])
+    assert "Traceback" not in result.stdout.str()
+    assert not Path(bench.folder / "polecat-runs").exists()
