@@ -142,7 +142,8 @@ class ItemHooks:
         try:
             return (yield)
         except pytest.fail.Exception as error:
-            if SITTING in pyfuncitem.stash and inspect.iscoroutinefunction(pyfuncitem.function):
+            unrun = inspect.iscoroutinefunction(pyfuncitem.function) and "not natively supported" in str(error)
+            if SITTING in pyfuncitem.stash and unrun:
                 raise SuiteError(f"{pyfuncitem.name} is async and no plugin runs it: {error}") from None
             raise
 
@@ -154,7 +155,10 @@ class ItemHooks:
         report = yield
         sitting = item.stash.get(SITTING, None)
         # In the midst of a body, reports are made of its subtests.
-        if sitting is None or sitting.in_body or call.when == "teardown" or (call.when == "setup" and report.passed):
+        if sitting is None or sitting.in_body or (call.when == "setup" and report.passed):
+            return report
+        if call.when == "teardown":
+            del item.stash[SITTING]  # the replies of thousands of questions would stay in memory
             return report
         error = call.excinfo.value if call.excinfo else None
         if sitting.attempt is None:
