@@ -53,13 +53,17 @@ def load(file: Path, validate_check: ValidateCheck) -> Suite:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Reading many questions makes many objects and no garbage: the collector would look at all of them in vain."""
+    """Reading many questions makes many objects and no garbage: the collector would look at all of them in vain.
+
+    They stay until the session ends, so that no later collection need look at them either.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if enabled:
+            gc.freeze()
             gc.enable()
 
 
