@@ -124,6 +124,8 @@ class Asker:
                 return known
             find = self._servers.wait if lost is None else self._servers.lost
             served = await anyio.to_thread.run_sync(find, profile.name, abandon_on_cancel=True)
+            if known is not None and served == known[0]:
+                return known  # it lives: others have requests under way on this client
             if known is not None:
                 await known[1].aclose()
             client = OpenAIClient(

@@ -32,6 +32,11 @@ async def seen_to_constrain(
 ) -> bool | None:
     """True if the answer is what only the schema asks for, False if it is not, None if there was no whole answer."""
     reply, _ = await reply_to(canary_request(profile), profile)
+    return constrained(reply)
+
+
+def constrained(reply: Reply) -> bool | None:
+    """What the canary's reply tells; None if it is no whole answer."""
     if reply.error is not None or reply.truncated or reply.empty:
         return None
     try:

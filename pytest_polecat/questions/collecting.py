@@ -18,7 +18,7 @@ from pytest_polecat.errors import SuiteError
 from pytest_polecat.questions import selftest
 from pytest_polecat.questions.cases import CaseParam, Entry
 from pytest_polecat.questions.decorators import MARK, Questions, header_of
-from pytest_polecat.questions.loading import SUFFIXES, ValidateCheck, load, validate_checks
+from pytest_polecat.questions.loading import ValidateCheck, check_problem, constraint_problem, load
 from pytest_polecat.settings import Settings
 
 ENTRIES = "__polecat_entries__"
@@ -52,10 +52,8 @@ def _module(path: Path, entries: Sequence[Entry]) -> ModuleType:
     return module
 
 
-def collect_file(path: Path, parent: pytest.Collector, validate_check: ValidateCheck) -> pytest.Module | None:
-    """The module of a suite file; None for any other file."""
-    if not path.name.endswith(SUFFIXES):
-        return None
+def collect_file(path: Path, parent: pytest.Collector, validate_check: ValidateCheck) -> pytest.Module:
+    """The module of a suite file."""
     module: SuiteModule = SuiteModule.from_parent(parent, path=path)
     module.validate_check = validate_check
     return module
@@ -80,7 +78,11 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings, validate_check: V
 def _validate_python(entries: Sequence[Entry], metafunc: pytest.Metafunc, validate_check: ValidateCheck) -> None:
     where = f"{entries[0].file}: {metafunc.function.__name__}" if entries else ""
     for entry in entries:
-        validate_checks(entry.question, validate_check, f"{where}: {entry.question.id}")
+        problems = [check_problem(spec, validate_check) for spec in entry.question.all_checks]
+        if constraint := constraint_problem(entry.question):
+            problems.append(f"`constrained` {constraint}")
+        for problem in filter(None, problems):
+            raise SuiteError(f"{where}: {entry.question.id}: {problem}")
         if entry.question.all_checks and "grade" not in metafunc.fixturenames:
             raise SuiteError(
                 f"{where}: {entry.question.id} declares checks that nothing applies; "

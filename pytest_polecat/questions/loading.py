@@ -18,8 +18,6 @@ from pytest_polecat.questions.lines import Document, Path_, dotted
 from pytest_polecat.questions.schema import SuiteFile
 from pytest_polecat.records.question import CheckSpec, Question, SuiteHeader
 
-SUFFIXES = (".polecat.yaml", ".polecat.yml", ".polecat.jsonl")
-
 Model = TypeVar("Model", bound=BaseModel)
 
 ValidateCheck = Callable[[CheckSpec], object]
@@ -183,32 +181,31 @@ def _validate_checks(question: Question, index: int, validate: ValidateCheck, wh
     here = ("questions", index)
     if not question.all_checks:
         raise where.error((*here, "checks"), "a question without checks would pass whatever is answered; add some")
-    if question.constrained and not any(spec.name == "json_schema" for spec in question.all_checks):
-        raise where.error((*here, "constrained"), "needs a `json_schema` check, whose schema is sent; add one")
+    if problem := constraint_problem(question):
+        raise where.error((*here, "constrained"), problem)
     for path, spec in _check_paths(question, here):
-        try:
-            validate(spec)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            inner = dotted(first["loc"])
-            problem = first["msg"].removeprefix("Value error, ")
-            raise where.error((*path, spec.name), f"{inner}: {problem}" if first["loc"] else problem) from None
-        except (ValueError, SuiteError) as error:
-            raise where.error(path, str(error)) from None
+        if problem := check_problem(spec, validate):
+            raise where.error(path, problem)
 
 
-def validate_checks(question: Question, validate: ValidateCheck, where: str) -> None:
-    """Refuse a question of a Python suite whose checks can't be understood; `where` says where it stands."""
-    for spec in question.all_checks:
-        try:
-            validate(spec)
-        except ValidationError as error:
-            problem = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-            raise SuiteError(f"{where}: {spec.name}: {problem}") from None
-        except (ValueError, SuiteError) as error:
-            raise SuiteError(f"{where}: {error}") from None
+def check_problem(spec: CheckSpec, validate: ValidateCheck) -> str:
+    """What is wrong with a check, in one line; nothing if it can be applied."""
+    try:
+        validate(spec)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = dotted((spec.name, *first["loc"]))
+        return f"{key}: {first['msg'].removeprefix('Value error, ')}"
+    except (ValueError, SuiteError) as error:
+        return str(error)
+    return ""
+
+
+def constraint_problem(question: Question) -> str:
+    """What keeps a question from being asked with constrained decoding; nothing if it can, or need not."""
     if question.constrained and not any(spec.name == "json_schema" for spec in question.all_checks):
-        raise SuiteError(f"{where}: `constrained` needs a json_schema check, whose schema is sent; add one")
+        return "needs a `json_schema` check, whose schema is sent; add one"
+    return ""
 
 
 def _check_paths(question: Question, at: Path_) -> Iterable[tuple[Path_, CheckSpec]]:

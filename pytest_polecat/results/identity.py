@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 import pytest_polecat
-from pytest_polecat.asking.canary import EXPECTED, canary_request
+from pytest_polecat.asking.canary import canary_request, constrained
 from pytest_polecat.asking.kept import KeptReplies, reply_key
 from pytest_polecat.asking.profiles import fingerprint
 from pytest_polecat.records.attempt import Case
@@ -72,12 +72,7 @@ def _served(profile: ProfileRun, run: RunDir) -> ProfileRun:
 
 def _constrains(profile: Profile, run: RunDir) -> bool | None:
     reply = KeptReplies(run).get(reply_key(fingerprint(profile), canary_request(profile)))
-    if reply is None or reply.truncated or reply.empty:
-        return None
-    try:
-        return bool(json.loads(reply.content) == EXPECTED)
-    except ValueError:
-        return False
+    return None if reply is None else constrained(reply)
 
 
 def _suites(questions: Iterable[dict[str, Any]], cases: Sequence[Case]) -> dict[str, SuiteRun]:

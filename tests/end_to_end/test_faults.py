@@ -1,6 +1,7 @@
 """What goes wrong becomes the right outcome, and nothing that a model writes can end a run."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -99,6 +100,23 @@ def test_a_request_that_failed_earns_nothing_although_the_grader_would_pass(benc
     bench.ask()
     attempt = bench.attempts["silence"]
     assert (attempt.outcome, attempt.mode, attempt.earned) == (Outcome.MISSED, FailureMode.CONTEXT_OVERFLOW, 0)
+
+
+def test_connections_that_break_cost_no_other_question_its_answer(bench: Bench) -> None:
+    questions = "".join(f"  - {{id: q{n}, prompt: Question {n}., checks: [{{exact: fine}}]}}\n" for n in range(12))
+    bench.suite("suite: many\nquestions:\n" + questions)
+    bench.server.latency = 0.05
+    tries: Counter[str] = Counter()
+
+    def reply(body: Any) -> Reply:
+        said = body["messages"][-1]["content"]
+        tries[said] += 1
+        return close if said == "Question 1." and tries[said] <= 3 else "fine"
+
+    bench.server.replies = reply
+    result = bench.ask()
+    assert result.ret == 0
+    assert {each.outcome for each in bench.attempts.values()} == {Outcome.PASSED}
 
 
 def test_a_server_that_hangs_costs_the_model_the_question(bench: Bench) -> None:
