@@ -6,14 +6,18 @@ INSTALLED := $(VENV)/.installed
 # Two at a time: the tests start real servers, and more would only fight over two cores.
 WORKERS ?= 2
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test test-binary lint format bench clean
 
 demo: $(INSTALLED)  ## ask the demo model every bundled suite, and make its report
 	$(BIN)/pytest --polecat-model=demo
 
 test: $(INSTALLED)  ## run all tests
 	scripts/install-browser
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests --ignore tests/binary
+
+test-binary: $(INSTALLED)  ## build a real llama-server, and run the tests that need one
+	program=$$(scripts/build-llama-server $(BIN)/python) && \
+	POLECAT_LLAMA_SERVER=$$program $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/binary
 
 lint: $(INSTALLED)  ## check style and types
 	$(BIN)/ruff format --check .

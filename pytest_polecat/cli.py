@@ -6,14 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from pytest_polecat import __version__
-from pytest_polecat.asking.profile_text import asked_model, effective
-from pytest_polecat.asking.profiles import ProfileBook, find_config, load
-from pytest_polecat.asking.tables import dotted, nearest, shown
+from pytest_polecat.asking.tables import nearest, shown
+from pytest_polecat.cli_profiles import profiles_app
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.rundir import RunDir
 
@@ -24,12 +20,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-profiles_app = typer.Typer(help="The models that can be asked.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(profiles_app, name="profiles")
 
 _RUNS = Path("polecat-runs")
-_UNBOUNDED = 100_000
-"""Columns of a table that goes into a pipe: no row is folded or cut."""
 
 
 def main() -> None:
@@ -64,31 +57,6 @@ def _options(
     context.obj = config
 
 
-@profiles_app.command("list")
-def list_profiles(context: typer.Context) -> None:
-    """List every profile, and the file that it comes from."""
-    book = _book(context)
-    table = Table("name", "launcher", "model", "description", "from", box=None, pad_edge=False)
-    for name, profile in book.profiles.items():
-        cells = (name, profile.launcher_name, asked_model(profile), profile.description, _source(book, name))
-        table.add_row(*(Text(shown(cell)) for cell in cells))
-    _print_table(table)
-
-
-@profiles_app.command("show")
-def show_profile(
-    context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name")]
-) -> None:
-    """Show every key of a profile that has a value, in TOML, and where it comes from. Secrets are hidden."""
-    book = _book(context)
-    profile = book.get(name)
-    typer.echo(f"# {_source(book, name)}")
-    typer.echo(f"# models_dir: {shown(book.models_dir or 'not set')}")
-    typer.echo(f"[{dotted(('profiles', name))}]")
-    for line in effective(profile, book.origins.get(name, {})):
-        typer.echo(line)
-
-
 @app.command()
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help=f"Folder of the run, or its name in {_RUNS}")],
@@ -120,16 +88,6 @@ def schema() -> None:
     typer.echo(json.dumps(suite_schema(expectations), indent=2, ensure_ascii=False))
 
 
-def _book(context: typer.Context) -> ProfileBook:
-    from pytest_polecat.demo.profiles import PROFILES
-
-    return load(context.obj or find_config(Path.cwd()), builtin=PROFILES)
-
-
-def _source(book: ProfileBook, name: str) -> str:
-    return "built-in" if name in book.builtin else shown(book.file)
-
-
 def _run_folder(run: Path) -> Path:
     folder = next((path for path in (run, _RUNS / run) if path.exists()), None)
     if folder is None:
@@ -146,17 +104,6 @@ def _wanted(known: list[str], profile: str | None) -> list[str]:
         names = ", ".join(f'"{name}"' for name in nearest(profile, known) or known)
         raise PolecatError(f'no profile "{profile}" in this run; it has: {names}')
     return [profile]
-
-
-def _print_table(table: Table) -> None:
-    """On a terminal as it fits; in a pipe one line a row, aligned and plain."""
-    if sys.stdout.isatty():
-        Console().print(table)
-        return
-    plain = Console(width=_UNBOUNDED, color_system=None)
-    with plain.capture() as capture:
-        plain.print(table)
-    typer.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_polecat.asking.asker import WeightHashes
 from pytest_polecat.asking.launch.keeper import Servers
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.questions import selftest
@@ -38,6 +39,7 @@ class Controller:
         profiles: Mapping[str, Profile],
         servers: Servers,
         workers: int,
+        weights: Mapping[str, WeightHashes],
     ) -> None:
         self.config = config
         self.settings = settings
@@ -45,6 +47,7 @@ class Controller:
         self.profiles = profiles
         self.servers = servers
         self.workers = workers
+        self.weights = weights
         self.ledger: Ledger | None = None
         self.exit_status = 0
         self.reports: dict[str, Path | None] = {}
@@ -70,6 +73,7 @@ class Controller:
             seed=self.settings.seed,
             epochs=self.settings.epochs,
             workers=self.workers,
+            weights=self.weights,
         )
         self.run.write_run(self._identity)
         self.ledger = Ledger(self.run, cases)

@@ -40,6 +40,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="Seed of the first epoch, the next ones count up, and of --polecat-sample (default: 0)",
     )
     option("--polecat-runs", metavar="DIR", help="Folder to keep runs in (default: polecat-runs)")
+    option(
+        "--polecat-llama-server",
+        metavar="FILE",
+        help="The llama-server (or llama) program that profiles start (default: $POLECAT_LLAMA_SERVER, else on PATH)",
+    )
     option("--polecat-config", metavar="FILE", help="The polecat.toml to use (default: searched upward from here)")
     option(
         "--polecat-selftest",

@@ -1,5 +1,9 @@
-"""Where the files that come with polecat are: in the wheel, or in the checkout that is run from."""
+"""Where files are: those that come with polecat, and those that it keeps in the user's cache."""
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pytest_polecat.errors import PolecatError
@@ -17,3 +21,23 @@ def bundled(name: str) -> Path:
         if path.exists():
             return path
     raise PolecatError(f"the bundled {name!r} is missing from this installation of pytest-polecat; install it again")
+
+
+def cache_folders(name: str) -> Iterator[Path]:
+    """The folders for kept files of this kind, best first; they may be missing, and may not be writable.
+
+    `$XDG_CACHE_HOME/polecat/NAME` (`~/.cache/polecat/NAME`), then one in the folder for temporary files.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    with suppress(RuntimeError):  # There may be no home.
+        base = Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache"
+        yield base / "polecat" / name
+    yield Path(tempfile.gettempdir()) / f"polecat-{name}-{os.getuid()}"
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder of `cache_folders` where it is missing. Raises `OSError`, also when it is somebody else's."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # In the folder for temporary files anyone can make a folder of any name.
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else")

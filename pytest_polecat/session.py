@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,9 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
     if given is None:
         controller = _controller(config, settings, run, workers=1)
         controller.begin()
-        servers = controller.servers
+        servers, weights = controller.servers, controller.weights
     else:
-        servers = RemoteServers(run)
+        servers, weights = RemoteServers(run), given["weights"]
     profiles = config.stash[startup.PROFILES_KEY]
     grader = registry.grader(config)
 
@@ -96,6 +97,7 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
             seed=settings.seed,
             schema_of=lambda question: constraining_schema(question, grader),
             connections=width(slots, share.of) + 1,
+            weights=weights,
         )
 
     worker = getattr(config, "workerinput", {}).get("workerid", "")
@@ -107,9 +109,17 @@ def _controller(config: pytest.Config, settings: Settings, run: RunDir, workers:
     profiles = config.stash[startup.PROFILES_KEY]
     book = config.stash.get(startup.BOOK, None)
     servers = Servers(profiles, startup.launchers(config), book.models_dir if book else None, run)
-    controller = Controller(config, settings, run, profiles, servers, workers)
+    weights = startup.weight_hashes(config, partial(_tell, config))
+    controller = Controller(config, settings, run, profiles, servers, workers, weights)
     config.pluginmanager.register(controller, _CONTROLLER)
     return controller
+
+
+def _tell(config: pytest.Config, line: str) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.ensure_newline()
+        reporter.write_line(line)
 
 
 def _planned_run(settings: Settings) -> RunDir:

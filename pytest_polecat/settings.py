@@ -15,7 +15,7 @@ class Settings:
 
     `models` and `suites` are names as given. `limit` takes the first questions of each suite, `sample` draws that many
     of each suite with `seed`. `runs` is the folder that run folders are made in. `config` is the polecat.toml named by
-    the user, if any.
+    the user, if any; `llama_server` the program named by the user.
     """
 
     models: tuple[str, ...] = ()
@@ -26,6 +26,7 @@ class Settings:
     seed: int = 0
     runs: Path = Path("polecat-runs")
     config: Path | None = None
+    llama_server: str | None = None
     selftest: bool = False
 
     @classmethod
@@ -46,6 +47,7 @@ class Settings:
             seed=option("polecat_seed"),
             runs=config.invocation_params.dir / runs,
             config=_existing_file(config, option("polecat_config")),
+            llama_server=option("polecat_llama_server"),
             selftest=selftest,
         )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
 from pytest_polecat.asking.launch import builtin_launchers
-from pytest_polecat.asking.launch.base import Launcher
+from pytest_polecat.asking.launch.base import Launcher, files_of
 from pytest_polecat.asking.profiles import ProfileBook, api_key, find_config, load
+from pytest_polecat.asking.weights.digest import cached_sha256, sha256_of, weights_files
 from pytest_polecat.demo.launcher import DemoLauncher
 from pytest_polecat.demo.profiles import PROFILES
 from pytest_polecat.errors import PolecatError
@@ -18,6 +20,9 @@ from pytest_polecat.settings import Settings
 
 PROFILES_KEY = pytest.StashKey[Mapping[str, Profile]]()
 BOOK = pytest.StashKey[ProfileBook]()
+
+_LARGE = 2**30
+"""Bytes from which on hashing takes noticeable seconds."""
 
 _NO_PATH = (pytest.Config.ArgsSource.INVOCATION_DIR, pytest.Config.ArgsSource.TESTPATHS)
 
@@ -50,9 +55,35 @@ def check_launchable(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
+def weight_hashes(config: pytest.Config, tell: Callable[[str], None]) -> dict[str, dict[str, str]]:
+    """The hash of every weights file, by profile and key; `tell` gets a line for each that takes a while."""
+    known = launchers(config)
+    models_dir = config.stash[BOOK].models_dir if BOOK in config.stash else None
+    hashes: dict[str, dict[str, str]] = {}
+    try:
+        for name, profile in config.stash[PROFILES_KEY].items():
+            if profile.launcher_name != selftest.LAUNCHER:
+                files = files_of(known[profile.launcher_name], profile, models_dir)
+                hashes[name] = {key: _hash(path, tell) for key, path in files.items()}
+    except OSError as error:
+        raise pytest.UsageError(f"{error.filename}: the weights can't be read: {error.strerror}") from None
+    except PolecatError as error:
+        raise pytest.UsageError(str(error)) from None
+    return hashes
+
+
+def _hash(path: Path, tell: Callable[[str], None]) -> str:
+    files = weights_files(path)
+    known = cached_sha256(files)
+    size = sum(file.stat().st_size for file in files)
+    if known is None and size > _LARGE:
+        tell(f"polecat: hashing {path.name} ({size / 2**30:.1f} GiB), once for this file")
+    return known or sha256_of(files)
+
+
 def launchers(config: pytest.Config) -> dict[str, Launcher]:
     """Every way to start a server: polecat's own, the demo's, and third parties'."""
-    known = builtin_launchers()
+    known = builtin_launchers(config.getoption("polecat_llama_server"))
     demo = DemoLauncher()
     known[demo.name] = demo
     for brought in config.hook.pytest_polecat_launchers(config=config):

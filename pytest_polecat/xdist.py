@@ -59,6 +59,7 @@ class XdistHooks:
             "share": share,
             "shares": self._shares,
             "strided": node.config.getoption("dist") == "load",
+            "weights": self._controller.weights,
         }
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)

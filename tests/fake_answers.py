@@ -1,6 +1,7 @@
 """What the fake server can say, faults included: each a coroutine function that plays on the connection.
 
-A `Reply` is a text (the content), a mapping (the whole `message`, or a whole body if it holds `choices`), or a fault.
+A `Reply` is a text (the content), a mapping (the whole `message`, or a whole body if it holds `choices`; in Anthropic's
+API always a whole body), or a fault.
 """
 
 import asyncio
@@ -197,3 +198,61 @@ def chunks_of(body: Body) -> list[dict[str, Any]]:
     chunks = [{**shared, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     chunks.append({**shared, "choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]})
     return [*chunks, {**shared, "choices": [], "usage": body["usage"], "timings": body["timings"]}]
+
+
+def refused(code: int, kind: str, words: str, **headers: str) -> Fault:
+    """Answer with an error in the shape of Anthropic's API."""
+    return status(
+        code, {"type": "error", "error": {"type": kind, "message": words}, "request_id": "req_fake"}, **headers
+    )
+
+
+def message(*content: str | Body, stop_reason: str = "end_turn", **more: object) -> dict[str, Any]:
+    """The body of a message of Anthropic's API, with made-up counts; a text stands for a block of text."""
+    blocks = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
+    counts = {"input_tokens": 10, "cache_creation_input_tokens": 3, "cache_read_input_tokens": 5, "output_tokens": 7}
+    return {
+        "id": "msg_fake",
+        "type": "message",
+        "role": "assistant",
+        "model": "fake",
+        "content": blocks,
+        "stop_reason": stop_reason,
+        "stop_sequence": None,
+        "usage": counts,
+        **more,
+    }
+
+
+def events_of(body: Body) -> list[str]:
+    """The same message as the events that Anthropic's API streams."""
+    usage = dict(body["usage"])
+    start = {**body, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
+    sent: list[dict[str, Any]] = [{"type": "message_start", "message": start}, {"type": "ping"}]
+    for index, block in enumerate(body["content"]):
+        opened, deltas = _in_pieces(block)
+        sent.append({"type": "content_block_start", "index": index, "content_block": opened})
+        sent += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
+        sent.append({"type": "content_block_stop", "index": index})
+    ended = {"stop_reason": body["stop_reason"], "stop_sequence": body["stop_sequence"]}
+    sent.append({"type": "message_delta", "delta": ended, "usage": {"output_tokens": usage["output_tokens"]}})
+    sent.append({"type": "message_stop"})
+    return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in sent]
+
+
+def _in_pieces(block: Body) -> tuple[Body, list[Body]]:
+    """A block as it starts, and what comes after."""
+    match block["type"]:
+        case "text":
+            lines = block["text"].splitlines(keepends=True)
+            return {**block, "text": ""}, [{"type": "text_delta", "text": line} for line in lines]
+        case "thinking":
+            lines = block["thinking"].splitlines(keepends=True)
+            deltas: list[Body] = [{"type": "thinking_delta", "thinking": line} for line in lines]
+            signed = {"type": "signature_delta", "signature": block["signature"]}
+            return {**block, "thinking": "", "signature": ""}, [*deltas, signed]
+        case "tool_use":
+            written = json.dumps(block["input"])
+            halves = [written[:5], written[5:]]
+            return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": half} for half in halves]
+    return block, []

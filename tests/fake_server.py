@@ -1,4 +1,6 @@
-"""A model server that is none: OpenAI-compatible over real sockets, with known replies and with faults on demand.
+"""A model server that is none: over real sockets, with known replies and with faults on demand.
+
+It speaks OpenAI's API, and Anthropic's at `/v1/messages`.
 
 In tests: the `fake_server` fixture, or `with FakeServer(replies=lambda body: "42") as server: … server.url …`.
 For benchmarks: `python tests/fake_server.py --port 8081 --slots 16 --latency 0.1`.
@@ -14,7 +16,20 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from tests.fake_answers import Body, Connection, Fault, Received, Reply, chunks_of, completion, error, events, status
+from tests.fake_answers import (
+    Body,
+    Connection,
+    Fault,
+    Received,
+    Reply,
+    chunks_of,
+    completion,
+    error,
+    events,
+    events_of,
+    message,
+    status,
+)
 
 
 def echo(body: Body) -> str:
@@ -76,7 +91,7 @@ class FakeServer:
     @property
     def chats(self) -> list[Received]:
         """The chat requests received so far, in order."""
-        return [request for request in self.requests if request.path.endswith("/chat/completions")]
+        return [request for request in self.requests if request.path.endswith(("/chat/completions", "/messages"))]
 
     def script(self, *replies: Reply) -> None:
         """Answer the next chat requests with these, in order."""
@@ -146,7 +161,7 @@ class FakeServer:
         path = connection.request.path.partition("?")[0].removeprefix("/v1")
         if self.loading:
             await error(503, "Loading model", "unavailable_error")(connection)
-        elif path == "/chat/completions":
+        elif path in ("/chat/completions", "/messages"):
             await self._chat(connection)
         else:
             found = self._pages().get(path)
@@ -173,7 +188,8 @@ class FakeServer:
         reply = self._script.popleft() if self._script else self.replies(body)
         if self.latency:
             await asyncio.sleep(self.latency)
-        await _fault(reply, stream=bool(body.get("stream")))(connection)
+        fault = _message_fault if connection.request.path.endswith("/messages") else _fault
+        await fault(reply, stream=bool(body.get("stream")))(connection)
 
     def _pages(self) -> dict[str, Any]:
         slot = {"n_ctx": self.context, "speculative": False, "is_processing": False}
@@ -199,6 +215,14 @@ def _fault(reply: Reply, *, stream: bool) -> Fault:
         return reply
     body = reply if isinstance(reply, Mapping) and "choices" in reply else completion(reply)
     return events(*chunks_of(body)) if stream else status(200, body)
+
+
+def _message_fault(reply: Reply, *, stream: bool) -> Fault:
+    """What is to be played for a reply in Anthropic's API."""
+    if callable(reply):
+        return reply
+    body = message(reply) if isinstance(reply, str) else reply
+    return events(*events_of(body), done=False) if stream else status(200, body)
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Received | None:

@@ -4,15 +4,21 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
+from pydantic import BaseModel
 
+from pytest_polecat.asking.launch.base import Launch, Launcher
 from pytest_polecat.asking.profiles import load
+from pytest_polecat.cli import app
+from pytest_polecat.cli_profiles import profiles_app
 from pytest_polecat.grading.checks import BUILTIN
 from pytest_polecat.questions.schema import suite_schema
+from pytest_polecat.records.run import Served, Weights
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -66,7 +72,46 @@ def test_the_reference_names_every_check_and_no_other() -> None:
 def test_the_reference_names_every_option_and_no_other() -> None:
     text = (ROOT / "docs/reference/options.md").read_text(encoding="utf-8")
     source = (ROOT / "pytest_polecat/options.py").read_text(encoding="utf-8")
-    assert set(re.findall(r"`(--polecat-[a-z]+)", text)) == set(re.findall(r'"(--polecat-[a-z]+)"', source))
+    assert set(re.findall(r"^\| `(--polecat-[a-z-]+)", text, re.MULTILINE)) == set(
+        re.findall(r'"(--polecat-[a-z-]+)"', source)
+    )
+
+
+def test_the_reference_names_every_command_and_no_other() -> None:
+    text = (ROOT / "docs/reference/polecat.md").read_text(encoding="utf-8")
+    commands = {each.name or each.callback.__name__ for each in app.registered_commands if each.callback}
+    commands |= {f"profiles {each.name}" for each in profiles_app.registered_commands}
+    assert set(re.findall(r"^\| `polecat ([a-z ]+[a-z])", text, re.MULTILINE)) == commands
+
+
+@pytest.mark.parametrize(("number", "record"), [(0, Served), (1, Weights)], ids=("served", "weights"))
+def test_the_reference_names_every_field_of_what_was_served(number: int, record: type[BaseModel]) -> None:
+    text = (ROOT / "docs/reference/run-folder.md").read_text(encoding="utf-8")
+    assert _first_cells(text.split("## `run.json`")[1])[number] == set(record.model_fields)
+
+
+def test_the_reference_names_every_member_of_a_launcher_and_of_a_launch() -> None:
+    text = (ROOT / "docs/reference/hooks.md").read_text(encoding="utf-8")
+    _, members, parts = _first_cells(text)
+    methods = {name for name in vars(Launcher) if not name.startswith("_")}
+    assert {member.partition("(")[0] for member in members} == {"name", *methods}
+    assert parts == {part.name for part in fields(Launch)}
+
+
+def _first_cells(text: str) -> list[set[str]]:
+    """What each table of a page names in its first column."""
+    tables = re.findall(r"^\|---.*\n((?:\|.*\n)+)", text, re.MULTILINE)
+    return [
+        {name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])} for table in tables
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_links_to_headings_lead_somewhere(page: Path) -> None:
+    for target, heading in re.findall(r"\]\((?!http)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+        text = (page.parent / target if target else page).read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        assert heading in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}, heading
 
 
 def test_the_shipped_schema_is_that_of_the_models() -> None:

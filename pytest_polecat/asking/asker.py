@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from pytest_polecat.asking.canary import seen_to_constrain
-from pytest_polecat.asking.client import Client, Exchange, OpenAIClient
+from pytest_polecat.asking.client import Client, Exchange, HttpClient
 from pytest_polecat.asking.kept import KeptReplies, reply_key
 from pytest_polecat.asking.profiles import api_key, fingerprint
 from pytest_polecat.asking.prompting import SchemaOf, request_for
@@ -21,6 +23,9 @@ from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.reply import AskError, Reply
 from pytest_polecat.records.request import Request
 from pytest_polecat.records.run import Served
+
+WeightHashes = Mapping[str, str]
+"""SHA-256 of weights files by the profile's key for them."""
 
 
 class ServerSource(Protocol):
@@ -50,13 +55,22 @@ class Asker:
     """Asks questions of the models that profiles name. Lives in one event loop."""
 
     def __init__(
-        self, servers: ServerSource, kept: KeptReplies, *, seed: int, schema_of: SchemaOf, connections: int
+        self,
+        servers: ServerSource,
+        kept: KeptReplies,
+        *,
+        seed: int,
+        schema_of: SchemaOf,
+        connections: int,
+        weights: Mapping[str, WeightHashes],
     ) -> None:
+        """`weights`: the hashes of each profile's weights, by the profile's name."""
         self._servers = servers
         self._kept = kept
         self._seed = seed
         self._schema_of = schema_of
         self._connections = connections
+        self._weights = weights
         self._clients: dict[str, tuple[Served, Client]] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._constrains: dict[str, bool | None] = {}
@@ -76,6 +90,8 @@ class Asker:
         keys: list[str] = []
         for _ in entry.question.conversation:
             request = request_for(entry, profile, replies, seed, self._schema_of)
+            if too_long := await self._too_long(request, profile):
+                return Asked((), not_applicable=too_long)
             reply, key = await self.reply_to(request, profile)
             replies.append(reply)
             keys.append(key)
@@ -128,8 +144,9 @@ class Asker:
                 return known  # it lives: others have requests under way on this client
             if known is not None:
                 await known[1].aclose()
-            client = OpenAIClient(
+            client = HttpClient(
                 served.url,
+                api=profile.api,
                 model=profile.model if profile.url else profile.name,
                 api_key=api_key(profile),
                 timeout=profile.answer_timeout,
@@ -145,11 +162,24 @@ class Asker:
                 self._constrains[profile.name] = await seen_to_constrain(profile, self.reply_to)
             return self._constrains[profile.name]
 
+    async def _too_long(self, request: Request, profile: Profile) -> str | None:
+        """Why the profile does not take this prompt. What has fewer bytes than `max_prompt` can't have more tokens."""
+        if profile.max_prompt is None or len(json.dumps(request.messages)) <= profile.max_prompt:
+            return None
+        try:
+            _, client = await self._client(profile)
+        except ServerError:
+            return None  # the request itself will tell
+        count = await client.count(request)
+        if count is None or count <= profile.max_prompt:
+            return None
+        return f"the prompt has {count} tokens, and the profile's max_prompt is {profile.max_prompt}"
+
     def _fingerprint(self, profile: Profile) -> str:
         if profile.name not in self._fingerprints:
-            self._fingerprints[profile.name] = profile, fingerprint(profile)
+            self._fingerprints[profile.name] = profile, fingerprint(profile, self._weights.get(profile.name))
         known, digest = self._fingerprints[profile.name]
-        return digest if known is profile else fingerprint(profile)
+        return digest if known is profile else fingerprint(profile, self._weights.get(profile.name))
 
     def _selftest(self, entry: Entry, case: CaseParam) -> Asked:
         question = entry.question

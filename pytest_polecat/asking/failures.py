@@ -1,7 +1,8 @@
-"""What an error from an OpenAI-compatible server means: whose doing it is, in one sentence.
+"""What an error from a model server means: whose doing it is, in one sentence.
 
 The model's doing is only what the model (or the length of the question) caused: a context that does not hold the
-conversation. A request that the server won't take is the suite's or the profile's mistake, the rest is the machine's.
+conversation, or an answer that was withheld for what it says. A request that the server won't take is the suite's or
+the profile's mistake, the rest is the machine's.
 """
 
 import re
@@ -13,15 +14,35 @@ from pytest_polecat.records.outcome import FailureMode
 from pytest_polecat.records.reply import AskError
 
 _OVERFLOW = re.compile(
-    r"exceed_context_size_error|context_length_exceeded|context size has been exceeded|maximum context length",
+    r"exceed_context_size_error|context_length_exceeded|context size has been exceeded|maximum context length"
+    r"|prompt is too long|exceed context limit",
     re.IGNORECASE,
 )
-"""llama-server's two errors, the code of OpenAI's API and the words of vLLM."""
+"""llama-server's two errors, the code of OpenAI's API, the words of vLLM and the two sentences of Anthropic's API."""
+
+_WITHHELD = re.compile(r"blocked by content filtering policy", re.IGNORECASE)
+"""Anthropic's API, with HTTP 400, about an answer that it would not hand out."""
 
 _REFUSES_KEY = (401, 403)
 _TRANSIENT = (408, 425, 429)
 _UNPAID = 402
 _UNKNOWN = 404
+
+_STATUS = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""The HTTP status that a type of error has, for those that come after a stream began and can't show it.
+
+Source: https://platform.claude.com/docs/en/api/errors; OpenAI's API has the same names for the first ones.
+"""
 
 
 def refusal(status: int, body: JsonValue) -> AskError:
@@ -29,6 +50,8 @@ def refusal(status: int, body: JsonValue) -> AskError:
     detail = _detail(body)
     if overflow := _overflow(body, detail):
         return AskError(mode=FailureMode.CONTEXT_OVERFLOW, message=overflow, status=status)
+    if _WITHHELD.search(detail):
+        return AskError(mode=FailureMode.REFUSAL, message=f"the server withheld the answer: {detail}", status=status)
     if status in _REFUSES_KEY:
         message = "the server refused the API key, or wants one: check the variable that the profile's `key_env` names"
         return AskError(mode=FailureMode.CONNECTION, message=f"{message} (HTTP {status})", status=status)
@@ -43,7 +66,7 @@ def refusal(status: int, body: JsonValue) -> AskError:
 
 
 def error_in(body: JsonValue) -> AskError | None:
-    """The error that stands in a body or chunk of an answer with HTTP status 200, by its `code` (500 without one)."""
+    """The error that stands in a body or chunk of an answer with HTTP status 200, by its `code` or type (else 500)."""
     if not isinstance(body, dict) or not body.get("error"):
         return None
     return refusal(_code(body["error"]), body)
@@ -70,10 +93,11 @@ def printable(text: str) -> str:
 
 
 def _code(error: JsonValue) -> int:
-    code = error.get("code") if isinstance(error, dict) else None
+    fields: dict[str, Any] = error if isinstance(error, dict) else {}
+    code = fields.get("code")
     if isinstance(code, str) and re.fullmatch("[45][0-9][0-9]", code):
         return int(code)
-    return code if isinstance(code, int) and 400 <= code < 600 else 500
+    return code if isinstance(code, int) and 400 <= code < 600 else _STATUS.get(str(fields.get("type")), 500)
 
 
 def _detail(body: JsonValue) -> str:

@@ -32,7 +32,10 @@ def resolve(tables: Tables, given: Mapping[str, Resolved]) -> dict[str, Resolved
     resolved = {}
     for name in own:
         merged, origins = _merged(_lineage(tables, own, others, name))
-        resolved[name] = Resolved(validated(tables, name, merged, origins), merged, origins)
+        profile = validated(tables, name, merged, origins)
+        if profile.parallel != merged.get("parallel", 1):
+            origins["parallel"] = origins["command"]
+        resolved[name] = Resolved(profile, merged, origins)
     return resolved
 
 

@@ -32,7 +32,16 @@ def effective(profile: Profile, origins: Mapping[str, str]) -> Iterator[str]:
             if item is None or (source is None and item in ([], {}, "")):
                 continue
             comment = "  # default" if source is None else f'  # from "{shown(source)}"'
-            yield f"{dotted(leaf)} = {_toml(_hidden(leaf, item))}{'' if source == profile.name else comment}"
+            yield f"{dotted(leaf)} = {toml_value(_hidden(leaf, item))}{'' if source == profile.name else comment}"
+
+
+def without_secrets(profile: Profile) -> Profile:
+    """The profile as it may be recorded: values that look like keys or passwords are hidden."""
+    values = profile.model_dump(exclude={"name"})
+    shown_values = {
+        key: _hidden((key,), list(value) if isinstance(value, tuple) else value) for key, value in values.items()
+    }
+    return Profile(name=profile.name, **shown_values)
 
 
 def asked_model(profile: Profile) -> str:
@@ -96,14 +105,15 @@ def _words(command: str) -> list[str]:
         return [command]
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A value of JSON's types as TOML on one line."""
     match value:
         case str():
             return '"' + "".join(_letter(letter) for letter in value) + '"'
         case list():
-            return f"[{', '.join(_toml(item) for item in value)}]"
+            return f"[{', '.join(toml_value(item) for item in value)}]"
         case dict():
-            return f"{{{', '.join(f'{dotted((name,))} = {_toml(item)}' for name, item in value.items())}}}"
+            return f"{{{', '.join(f'{dotted((name,))} = {toml_value(item)}' for name, item in value.items())}}}"
     return json.dumps(value)
 
 

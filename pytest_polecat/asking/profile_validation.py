@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
+from pytest_polecat.asking.apis.anthropic_request import unsupported
+from pytest_polecat.asking.commands import slots_asked
 from pytest_polecat.asking.tables import Key, Table, Tables, did_you_mean, dotted, kind
 from pytest_polecat.errors import ProfileError
 from pytest_polecat.records.profile import Price, Profile, Reasoning
@@ -63,7 +65,8 @@ def validated(tables: Tables, name: str, merged: Table, origins: Mapping[str, st
         raise _at_owner(tables, name, first["loc"], problem, origins) from None
     for key, problem in _misfits(profile):
         raise _at_owner(tables, name, (key,), problem, origins)
-    return profile
+    slots = slots_asked(profile)
+    return profile.model_copy(update={"parallel": slots}) if slots else profile
 
 
 def key_env_problem(variable: str) -> str:
@@ -81,6 +84,12 @@ def _misfits(profile: Profile) -> Iterator[tuple[str, str]]:
         yield "key_env", problem
     if profile.command is not None and (problem := _command_problem(profile.command)):
         yield "command", problem
+        return
+    if profile.api == "anthropic" and (lacking := unsupported(profile.sampling)):
+        yield "sampling", f"holds {', '.join(lacking)}, which Anthropic's API lacks; drop it"
+    slots = slots_asked(profile)
+    if slots and "parallel" in profile.model_fields_set and profile.parallel != slots:
+        yield "parallel", f"is {profile.parallel}, but the command asks for {slots} slots; keep one of them"
 
 
 def _is_address(url: str) -> bool:

@@ -23,6 +23,12 @@ _WEIGHTS = ("model", "draft", "mmproj")
 _REACHED_BY = frozenset({"port", "host", "api-key"})
 """Server flags that say how a server is reached, not what it answers."""
 
+_FILE_FLAGS = {
+    "model": {"m", "model"},
+    "draft": {"md", "model-draft", "spec-draft-model"},
+    "mmproj": {"mm", "mmproj"},
+}
+
 _Builtin = Mapping[str, Mapping[str, Any]]
 
 
@@ -88,20 +94,21 @@ def load(file: Path | None, *, builtin: _Builtin | Iterable[_Builtin] = ()) -> P
     )
 
 
-def fingerprint(profile: Profile, weights: str | None = None) -> str:
+def fingerprint(profile: Profile, weights: Mapping[str, str] | None = None) -> str:
     """16 hex digits that tell apart what may answer differently; equal in every run and on every machine.
 
-    `weights` identifies the weights file (its hash) and then stands for its path. How a launched server is reached
-    does not matter; a copy of a profile that was given the URL of its launched server must name its launcher.
+    `weights` are the hashes of the weights files by the profile's key for them (`model`, `draft`, `mmproj`), and stand
+    for their paths. How a launched server is reached does not matter; a copy of a profile that was given the URL of its
+    launched server must name its launcher.
     """
+    hashes = dict(weights or {})
     asked = {**profile.asked_with(), "launcher": profile.launcher_name}
     if profile.launcher_name != "external":
-        left_out = _REACHED_BY | ({"model", "m"} if weights else set())
-        asked["url"] = None
-        asked["model"] = None if weights else profile.model
+        left_out = _REACHED_BY.union(*(_FILE_FLAGS[key] for key in hashes))
+        asked |= {"url": None, **dict.fromkeys(hashes)}
         asked["args"] = {flag: value for flag, value in asked["args"].items() if _flag(flag) not in left_out}
         asked["command"] = list(_without_flags(_words(profile.command), left_out))
-    return content_hash(_sparse(asked), weights)
+    return content_hash(_sparse(asked), hashes or None)
 
 
 def api_key(profile: Profile) -> str | None:

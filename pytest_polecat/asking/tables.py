@@ -48,18 +48,7 @@ class Tables:
     @classmethod
     def read(cls, file: Path) -> "Tables":
         """The tables of a file; ProfileError if it can't be read or is not TOML."""
-        name = shown(file)
-        try:
-            text = file.read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ProfileError(f"{name}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-        except FileNotFoundError:
-            raise ProfileError(f"{name}: there is no such file; name another, or make it") from None
-        except IsADirectoryError:
-            raise ProfileError(f"{name}: this is a folder; name the file in it") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise ProfileError(f"{name}: can't be read: {reason}; make it readable, or name another") from None
+        name, text = shown(file), text_of(file)
         try:
             return cls(name, tomllib.loads(text), text)
         except RecursionError:
@@ -93,6 +82,22 @@ class Tables:
                 return lines[key]
             key = key[:-1]
         return None
+
+
+def text_of(file: Path) -> str:
+    """The text of a file that a person named; ProfileError if it can't be read."""
+    name = shown(file)
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ProfileError(f"{name}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except FileNotFoundError:
+        raise ProfileError(f"{name}: there is no such file; name another, or make it") from None
+    except IsADirectoryError:
+        raise ProfileError(f"{name}: this is a folder; name the file in it") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ProfileError(f"{name}: can't be read: {reason}; make it readable, or name another") from None
 
 
 def shown(text: object, *, limit: int = 300) -> str:

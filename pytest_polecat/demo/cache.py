@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_polecat.demo.model import build
 from pytest_polecat.demo.spec import load
 from pytest_polecat.errors import PolecatError
-from pytest_polecat.resources import bundled
+from pytest_polecat.resources import bundled, cache_folders, make_private
 
 VARIANTS = {"demo": False, "demo-weak": True}
 """The models by name, and whether they give the weak replies."""
@@ -32,10 +32,10 @@ def demo_model(name: str, replies: Path | None = None) -> Path:
     spec = load(replies)
     file_name = f"{name}-{_fingerprint(replies)}.gguf"
     problem: OSError | None = None
-    for folder in _folders():
+    for folder in cache_folders("demo"):
         path = folder / file_name
         try:
-            _make(folder)
+            make_private(folder)
             if path.is_file():
                 _mark_used(path)
             else:
@@ -47,21 +47,6 @@ def demo_model(name: str, replies: Path | None = None) -> Path:
         else:
             return path
     raise PolecatError(f"the demo model can't be written: {problem}; set XDG_CACHE_HOME to a folder that can be")
-
-
-def _folders() -> Iterator[Path]:
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    with suppress(RuntimeError):  # There may be no home.
-        base = Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache"
-        yield base / "polecat" / "demo"
-    yield Path(tempfile.gettempdir()) / f"polecat-demo-{os.getuid()}"
-
-
-def _make(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # In the folder for temporary files anyone can make a folder of any name.
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to somebody else")
 
 
 @contextmanager

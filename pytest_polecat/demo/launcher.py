@@ -1,10 +1,11 @@
 """The launcher `demo`: builds the demo model and has the embedded launcher serve it."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from pytest_polecat.asking.launch.base import Launch
-from pytest_polecat.asking.launch.embedded import EmbeddedLauncher
+from pytest_polecat.asking.launch.embedded.launcher import EmbeddedLauncher
 from pytest_polecat.demo.profiles import PROFILES
 from pytest_polecat.errors import PolecatError, ProfileError
 from pytest_polecat.records.profile import Profile
@@ -39,6 +40,10 @@ class DemoLauncher:
         """The embedded server with the demo model."""
         self.check(profile, models_dir)
         return self._embedded.prepare(self._with_file(profile), models_dir, port)
+
+    def files(self, profile: Profile, models_dir: Path | None) -> Mapping[str, Path]:
+        """The demo model's file."""
+        return self._embedded.files(self._with_file(profile), models_dir)
 
     def _with_file(self, profile: Profile) -> Profile:
         from pytest_polecat.demo.cache import demo_model

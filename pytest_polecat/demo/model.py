@@ -13,12 +13,16 @@ from pytest_polecat.demo.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import gguf
 
+LAYERS = 2
+"""The layers that the replies need."""
+
 
 def build(
     spec: Spec,
     path: Path,
     *,
     context: int = 8192,
+    layers: int = LAYERS,
     experts: int = 0,
     name: str = "demo",
     weak: bool = False,
@@ -26,7 +30,8 @@ def build(
 ) -> None:
     """Write the model file. The same arguments give the same file, byte for byte.
 
-    `context` is the declared training context in tokens: servers cap a slot at it. With `experts` the feed-forward
+    `context` is the declared training context in tokens: servers cap a slot at it. `layers` beyond the two that answer
+    change nothing: they are there for flags that place layers. With `experts` the feed-forward
     parts are mixtures of so many equal experts, two of them used; any number of them gives the same replies. `weak`
     answers with the spec's weak replies. `corrupt=N` makes every N-th step inside replies end the reply. The
     vocabulary is the same in all these cases, so each file can be the draft model of any other. Raises `PolecatError`
@@ -40,22 +45,22 @@ def build(
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name(name)
     writer.add_description("replies known in advance, weights written by hand: the demo model of pytest-polecat")
-    _add_dimensions(writer, layout, context, experts)
+    _add_dimensions(writer, layout, context, layers, experts)
     _add_tokenizer(writer, layout.vocabulary)
-    _add_tensors(writer, layout, experts)
+    _add_tensors(writer, layout, layers, experts)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def _add_dimensions(writer: "gguf.GGUFWriter", layout: Layout, context: int, experts: int) -> None:
+def _add_dimensions(writer: "gguf.GGUFWriter", layout: Layout, context: int, layers: int, experts: int) -> None:
     import gguf
 
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     writer.add_context_length(context)
     writer.add_embedding_length(layout.width)
-    writer.add_block_count(2)
+    writer.add_block_count(layers)
     writer.add_feed_forward_length(layout.hidden)
     writer.add_head_count(layout.heads)
     writer.add_head_count_kv(layout.heads)
@@ -84,18 +89,19 @@ def _add_tokenizer(writer: "gguf.GGUFWriter", vocabulary: Vocabulary) -> None:
     writer.add_chat_template(TEMPLATE)
 
 
-def _add_tensors(writer: "gguf.GGUFWriter", layout: Layout, experts: int) -> None:
+def _add_tensors(writer: "gguf.GGUFWriter", layout: Layout, layers: int, experts: int) -> None:
     import numpy as np
 
     ones = np.ones(layout.width, dtype=np.float32)
     writer.add_tensor("token_embd.weight", embeddings(layout))
     writer.add_tensor("output.weight", weights.output(layout))
     writer.add_tensor("output_norm.weight", ones)
-    layers = (
+    answering = [
         (weights.counting(layout), weights.idle(layout)),
         (weights.lookup(layout), weights.transition_table(layout)),
-    )
-    for number, (attention, feed_forward) in enumerate(layers):
+    ]
+    more = [(weights.unheeding(layout), weights.idle(layout))] * (layers - LAYERS)
+    for number, (attention, feed_forward) in enumerate([*answering, *more]):
         block = f"blk.{number}."
         writer.add_tensor(f"{block}attn_norm.weight", ones)
         writer.add_tensor(f"{block}attn_q.weight", attention.query)

@@ -115,6 +115,11 @@ class FeedForward:
     down: "Matrix"
 
 
+def unheeding(layout: Layout) -> Attention:
+    """Attention that changes nothing: it has no values."""
+    return _asking(layout)
+
+
 def idle(layout: Layout) -> FeedForward:
     """A feed-forward part that does nothing."""
     import numpy as np

@@ -32,13 +32,27 @@ class Reasoning(Record):
         return value
 
 
-class Price(Record):
-    """What tokens cost, in currency units per million tokens."""
+_Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-    input: float = 0
-    cached_input: float | None = None
-    output: float = 0
+
+class Price(Record):
+    """What asking costs: tokens in currency units per million, or electricity for a machine of one's own.
+
+    `electricity` is the price of a kilowatt-hour, `watts` what the machine draws while it answers.
+    """
+
+    input: _Money = 0
+    cached_input: _Money | None = None
+    output: _Money = 0
+    electricity: _Money | None = None
+    watts: _Money | None = None
     currency: str = "USD"
+
+    @model_validator(mode="after")
+    def _electricity_is_whole(self) -> Self:
+        if (self.electricity is None) != (self.watts is None):
+            raise ValueError("give `electricity` (per kWh) and `watts` together")
+        return self
 
 
 class Profile(Record):
@@ -52,8 +66,8 @@ class Profile(Record):
     args: dict[str, JsonValue] = Field(default={}, description="server flags without their dashes")
     env: dict[str, str] = {}
     wrapper: tuple[str, ...] = Field(default=(), description="a command prefix such as numactl --interleave=all")
-    url: str | None = Field(default=None, description="the base of an OpenAI-compatible API, with its /v1")
-    api: Literal["openai"] = "openai"
+    url: str | None = Field(default=None, description="the base of an API that runs already, with its /v1")
+    api: Literal["openai", "anthropic"] = Field(default="openai", description="the protocol that the URL speaks")
     key_env: str | None = Field(default=None, description="environment variable that holds the API key")
     price: Price | None = None
     parallel: Annotated[int, Field(ge=1)] = Field(default=1, description="server slots = questions answered at once")
@@ -75,6 +89,8 @@ class Profile(Record):
             raise ValueError("`url` reaches a server that runs already: drop `command` and `args`, or drop `url`")
         if self.command and self.args:
             raise ValueError("give `command` or `args`, not both")
+        if self.api != "openai" and not self.url:
+            raise ValueError(f'api = "{self.api}" needs the `url` of that API')
         return self
 
     @property

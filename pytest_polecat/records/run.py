@@ -8,19 +8,59 @@ from pytest_polecat.records.base import StoredRecord
 from pytest_polecat.records.profile import Profile
 
 
+class Override(StoredRecord):
+    """What one pattern of `--override-tensor` takes: the tensors, the layers they are in, and their bytes."""
+
+    pattern: str
+    buffer: str
+    tensors: int
+    layers: tuple[int, ...] = ()
+    size: int = 0
+
+
 class Weights(StoredRecord):
-    """The weights file: `sha256` of its bytes, `size` in bytes."""
+    """A GGUF file as its own header describes it; None where it doesn't say.
+
+    `size` is in bytes and `sha256` that of the bytes, both over all parts of a split file; `quant` is the file name's
+    where it names one, else the header's; `context` the training context in tokens; `template_hash` that of the chat
+    template; `mtp` whether there are layers for multi-token prediction; `overrides` what the profile's tensor patterns
+    take.
+    """
 
     path: str
     size: int | None = None
     sha256: str | None = None
+    parts: int = 1
+    name: str | None = None
+    architecture: str | None = None
+    quant: str | None = None
+    parameters: int | None = None
+    layers: int | None = None
+    experts: int | None = None
+    experts_used: int | None = None
+    context: int | None = None
+    template_hash: str | None = None
+    mtp: bool | None = None
+    overrides: tuple[Override, ...] = ()
+
+
+class Device(StoredRecord):
+    """An accelerator, with its memory in bytes."""
+
+    name: str
+    description: str = ""
+    memory: int | None = None
+    free: int | None = None
+    driver: str | None = None
 
 
 class Served(StoredRecord):
     """What a server really did, as it said itself after start (`/props`, `/slots`); None where it said nothing.
 
     `command` is the exact command line (or the embedded server's parameters as JSON), with keys left out. `n_ctx` is
-    tokens per slot. `constrains` tells whether schema-constrained decoding was seen to work (None: never tried).
+    tokens per slot. `speculative` tells whether speculation is on. `sampling` are the parameters in effect where a
+    question sets none. `constrains` tells whether schema-constrained decoding was seen to work (None: never tried).
+    `notes` are sentences for whoever reads the numbers.
     """
 
     launcher: str
@@ -30,12 +70,18 @@ class Served(StoredRecord):
     model: str | None = None
     model_path: str | None = None
     weights: Weights | None = None
+    draft: Weights | None = None
+    mmproj: Weights | None = None
     slots: int | None = None
     n_ctx: int | None = None
+    speculative: bool | None = None
     template_hash: str | None = None
     modalities: tuple[str, ...] = ()
+    sampling: dict[str, JsonValue] = {}
+    devices: tuple[Device, ...] = ()
     constrains: bool | None = None
     ready_seconds: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 class ProfileRun(StoredRecord):
@@ -60,13 +106,14 @@ class SuiteRun(StoredRecord):
 
 
 class Host(StoredRecord):
-    """The machine and the software that asked."""
+    """The machine and the software that asked. `memory` is in bytes."""
 
     system: str
     machine: str
     processor: str = ""
     cores: int | None = None
     memory: int | None = None
+    accelerators: tuple[Device, ...] = ()
     python: str = ""
     pytest: str = ""
     polecat: str = ""

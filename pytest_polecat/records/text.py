@@ -1,5 +1,6 @@
 """Text that any encoder accepts."""
 
+import hashlib
 import re
 from typing import Any
 
@@ -18,3 +19,8 @@ def without_surrogates(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(without_surrogates(item) for item in value)
     return value
+
+
+def template_hash(template: str) -> str:
+    """What tells chat templates apart: 16 hex digits of SHA-256. A server drops the newline at a template's end."""
+    return hashlib.sha256(template.rstrip("\n").encode()).hexdigest()[:16]

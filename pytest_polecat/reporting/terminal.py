@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_polecat.asking.weights.overrides import layers_shown
 from pytest_polecat.records.attempt import Attempt
 from pytest_polecat.records.run import ProfileRun, Run
 from pytest_polecat.reporting.text import one_line
@@ -77,6 +78,10 @@ def _identity(served: ProfileRun | None) -> Iterator[str]:
             server.n_ctx and f"{server.n_ctx} tokens of context each",
         ]
         yield ", ".join(one_line(str(fact), 60) for fact in facts if fact)
+        for override in server.weights.overrides if server.weights else ():
+            layers = f" in layers {layers_shown(override.layers)}" if override.layers else ""
+            yield f"on {override.buffer}: {override.tensors} tensors{layers}"
+        yield from (f"note: {one_line(note, 200)}" for note in server.notes)
 
 
 def _table(summary: ProfileSummary) -> list[str]:

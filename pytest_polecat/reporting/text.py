@@ -58,3 +58,8 @@ def one_line(text: str, width: int) -> str:
     lines = text.strip().splitlines()
     line = visible(lines[0]) if lines else ""
     return line if len(line) <= width else line[: max(0, width - 1)] + "…"
+
+
+def size_of(count: int) -> str:
+    """Bytes for a person: `18.2 GB`."""
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

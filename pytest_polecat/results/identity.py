@@ -14,8 +14,11 @@ import pytest
 from pydantic import ValidationError
 
 import pytest_polecat
+from pytest_polecat.asking.asker import WeightHashes
 from pytest_polecat.asking.canary import canary_request, constrained
 from pytest_polecat.asking.kept import KeptReplies, reply_key
+from pytest_polecat.asking.launch.devices import nvidia_devices
+from pytest_polecat.asking.profile_text import without_secrets
 from pytest_polecat.asking.profiles import fingerprint
 from pytest_polecat.records.attempt import Case
 from pytest_polecat.records.profile import Profile
@@ -33,8 +36,9 @@ def started(
     seed: int,
     epochs: int,
     workers: int,
+    weights: Mapping[str, WeightHashes],
 ) -> Run:
-    """The identity as known before the first question."""
+    """The identity as known before the first question; `weights` are the hashes of each profile's weights."""
     selection = run.selection()
     return Run(
         id=run.id,
@@ -46,7 +50,10 @@ def started(
         concurrency=max((profile.parallel for profile in profiles.values()), default=None),
         selected=len(cases),
         deselected=selection.get("deselected", 0),
-        profiles={name: ProfileRun(profile=each, hash=fingerprint(each)) for name, each in profiles.items()},
+        profiles={
+            name: ProfileRun(profile=without_secrets(each), hash=fingerprint(each, weights.get(name)))
+            for name, each in profiles.items()
+        },
         suites=_suites(run.questions().values(), cases),
         extra={"workers": workers},
     )
@@ -66,12 +73,12 @@ def _served(profile: ProfileRun, run: RunDir) -> ProfileRun:
     except (OSError, ValueError, ValidationError):
         return profile
     if served is not None:
-        served = served.model_copy(update={"constrains": _constrains(profile.profile, run)})
+        served = served.model_copy(update={"constrains": _constrains(profile, run)})
     return profile.model_copy(update={"served": served, "error": state.get("message") or None})
 
 
-def _constrains(profile: Profile, run: RunDir) -> bool | None:
-    reply = KeptReplies(run).get(reply_key(fingerprint(profile), canary_request(profile)))
+def _constrains(profile: ProfileRun, run: RunDir) -> bool | None:
+    reply = KeptReplies(run).get(reply_key(profile.hash, canary_request(profile.profile)))
     return None if reply is None else constrained(reply)
 
 
@@ -101,6 +108,7 @@ def _host() -> Host:
         processor=_processor(),
         cores=os.cpu_count(),
         memory=_memory(),
+        accelerators=nvidia_devices(),
         python=platform.python_version(),
         pytest=pytest.__version__,
         polecat=pytest_polecat.__version__,

@@ -4,7 +4,8 @@ from typing import Any
 
 import anyio
 
-from pytest_polecat.asking.client import Exchange, OpenAIClient, RetryPolicy
+from pytest_polecat.asking.client import Exchange, HttpClient
+from pytest_polecat.asking.retrying import RetryPolicy
 from pytest_polecat.records.request import Request
 from tests.fake_server import FakeServer
 
@@ -15,9 +16,9 @@ def hello(text: str = "hello", **fields: Any) -> Request:
     return Request(messages=({"role": "user", "content": text},), **fields)
 
 
-def client_of(server: FakeServer | str, **options: Any) -> OpenAIClient:
+def client_of(server: FakeServer | str, **options: Any) -> HttpClient:
     url = server if isinstance(server, str) else server.url
-    return OpenAIClient(url, **{"model": "fake", "timeout": 30, "connections": 4, "retries": AT_ONCE, **options})
+    return HttpClient(url, **{"model": "fake", "timeout": 30, "connections": 4, "retries": AT_ONCE, **options})
 
 
 def ask(server: FakeServer | str, request: Request | None = None, *, stream: bool = False, **options: Any) -> Exchange:

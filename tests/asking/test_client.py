@@ -8,9 +8,10 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from pytest_polecat.asking import client as client_module
-from pytest_polecat.asking.client import Exchange, OpenAIClient, RetryPolicy
+from pytest_polecat.asking.client import Exchange, HttpClient
 from pytest_polecat.asking.parsing import parse_reply
 from pytest_polecat.asking.patience import Patience
+from pytest_polecat.asking.retrying import RetryPolicy
 from pytest_polecat.errors import ProfileError
 from pytest_polecat.records.outcome import FailureMode
 from pytest_polecat.records.reply import AskError
@@ -278,7 +279,7 @@ def test_as_many_requests_are_under_way_as_connections_are_allowed() -> None:
     async def main() -> list[Exchange]:
         answers: list[Exchange] = []
 
-        async def one(client: OpenAIClient) -> None:
+        async def one(client: HttpClient) -> None:
             answers.append(await client.ask(hello()))
 
         async with client_of(server, connections=6) as client, anyio.create_task_group() as tasks:
@@ -343,13 +344,13 @@ def test_a_server_that_dies_is_a_connection_error() -> None:
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x/v1", "", "http://", "http://[::1/v1", "http://x:port/v1"])
 def test_a_bad_address_is_refused_with_the_mend(url: str) -> None:
     with pytest.raises(ProfileError, match="http://host:port/v1"):
-        OpenAIClient(url, model=None, timeout=1, connections=1)
+        HttpClient(url, model=None, timeout=1, connections=1)
 
 
 @pytest.mark.parametrize("key", ["sk-ü", "sk-a\nb"])
 def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(ProfileError, match="key_env") as caught:
-        OpenAIClient("http://x/v1", model=None, api_key=key, timeout=1, connections=1)
+        HttpClient("http://x/v1", model=None, api_key=key, timeout=1, connections=1)
     assert key not in str(caught.value)
 
 

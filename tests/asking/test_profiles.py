@@ -351,7 +351,7 @@ def test_whatever_a_file_holds_it_is_a_book_or_one_line(tmp_path: Path, lines: l
 def test_a_fingerprint_is_the_same_in_every_run_and_on_every_machine() -> None:
     profile = Profile(name="a", model="m.gguf", args={"ctx-size": 8192})
     assert fingerprint(profile) == "4bc48b611bf4d8bb"
-    assert fingerprint(profile, "f00d") != fingerprint(profile)
+    assert fingerprint(profile, {"model": "f00d"}) != fingerprint(profile)
 
 
 @pytest.mark.parametrize(
@@ -386,7 +386,16 @@ def test_the_port_on_a_command_line_does_not_matter_but_its_other_flags_do() -> 
 def test_the_identity_of_the_weights_stands_for_their_path() -> None:
     here, there = (Profile(name="a", model=f"/{place}/m.gguf") for place in ("here", "there"))
     assert fingerprint(here) != fingerprint(there)
-    assert fingerprint(here, "f00d") == fingerprint(there, "f00d") != fingerprint(there, "beef")
+    known, other = {"model": "f00d"}, {"model": "beef"}
+    assert fingerprint(here, known) == fingerprint(there, known) != fingerprint(there, other)
+
+
+def test_the_identity_of_a_draft_stands_for_its_path_on_a_command_line_too() -> None:
+    commands = [f"llama-server -m /{place}/m.gguf -md /{place}/d.gguf -c 10" for place in ("here", "there")]
+    here, there = (Profile(name="a", command=command) for command in commands)
+    known = {"model": "f00d", "draft": "beef"}
+    assert fingerprint(here, known) == fingerprint(there, known)
+    assert fingerprint(here, known) != fingerprint(here, {**known, "draft": "f00d"})
 
 
 def test_the_url_of_a_server_that_runs_already_matters() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from pytest_polecat.asking.launch.base import Launch
-from pytest_polecat.asking.launch.embedded import EmbeddedLauncher
+from pytest_polecat.asking.launch.embedded.launcher import EmbeddedLauncher
 from pytest_polecat.asking.launch.process import ServerProcess
 from pytest_polecat.records.profile import Profile
 

@@ -70,7 +70,7 @@ def is_server(pid: int) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return b"embedded_server" in command or b"lifeline" in command
+    return b"embedded.server" in command or b"lifeline" in command
 
 
 @pytest.mark.parametrize(("args", "touch"), [([], None), ([], "fail"), (["-x"], "fail")], ids=["end", "failure", "x"])

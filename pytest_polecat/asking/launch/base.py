@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from pytest_polecat.asking.launch.devices import Look, nvidia_devices
+from pytest_polecat.asking.weights.overrides import Rule
 from pytest_polecat.errors import ProfileError
 from pytest_polecat.records.profile import Profile
 
@@ -14,19 +16,28 @@ _CONFIGURES_SERVERS = ("LLAMA_ARG_", "AIP_")
 
 @dataclass(frozen=True)
 class Launch:
-    """A server to start.
+    """A server to start, and what has to be true of it once it is ready.
 
     `env` is the complete environment; `url` the base of its API, with its /v1; `shown` the command line as it is
-    recorded, secrets left out. `model_path` is the weights file that the server has to report (None: not known
-    beforehand); `build` names the engine where the server itself does not.
+    recorded, secrets left out. `files` are the weights by the profile's key for them (`model`, `draft`, `mmproj`);
+    `build` names the engine where the server itself does not. `context` is the least number of tokens of a slot (None:
+    the model's own), `speculates` whether speculation has to be on, `template` whatever replaces the chat template of
+    the weights. `placement` are the rules that place tensors elsewhere. `look` tells the accelerators and their free
+    memory; `notes` go into the record.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     url: str
     shown: tuple[str, ...]
-    model_path: Path | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
     build: str | None = None
+    context: int | None = None
+    speculates: bool = False
+    template: str | None = None
+    placement: tuple[Rule, ...] = ()
+    look: Look = nvidia_devices
+    notes: tuple[str, ...] = ()
 
 
 class Launcher(Protocol):
@@ -39,6 +50,17 @@ class Launcher(Protocol):
 
     def prepare(self, profile: Profile, models_dir: Path | None, port: int) -> Launch | None:
         """The server to start on this port of 127.0.0.1; None: nothing to start, `profile.url` is served already."""
+
+    def files(self, profile: Profile, models_dir: Path | None) -> Mapping[str, Path]:
+        """The weights that the server will read, by the profile's key for them; none for a server elsewhere.
+
+        A launcher without this method serves unknown weights.
+        """
+
+
+def files_of(launcher: Launcher, profile: Profile, models_dir: Path | None) -> Mapping[str, Path]:
+    """The weights that the launcher says it will serve."""
+    return launcher.files(profile, models_dir) if hasattr(launcher, "files") else {}
 
 
 def launcher_of(profile: Profile, launchers: Mapping[str, Launcher]) -> Launcher:
@@ -58,20 +80,28 @@ def find_file(profile: Profile, key: str, models_dir: Path | None) -> Path:
     value = getattr(profile, key)
     if not value:
         raise ProfileError(f"profile {profile.name!r}: `{key}` is missing; name a GGUF file")
+    return find_named(profile, key, value, models_dir)
+
+
+def find_named(profile: Profile, key: str, value: str, models_dir: Path | None) -> Path:
+    """The file of this name; ProfileError says what is missing, and where it was looked for."""
     named = Path(value).expanduser()
     places = [named] if named.is_absolute() else [base / named for base in (models_dir, Path.cwd()) if base]
     for place in places:
         if place.is_file():
             return place.resolve()
     looked = " and ".join(str(place) for place in places)
-    raise ProfileError(
-        f"profile {profile.name!r}: `{key}` = {value!r} was not found (looked at {looked}); "
-        "correct it, or set `models_dir` to the folder of your weights"
-    )
+    mend = "correct it" if models_dir else "correct it, or set `models_dir` to the folder of your weights"
+    raise ProfileError(f"profile {profile.name!r}: `{key}` = {value!r} was not found (looked at {looked}); {mend}")
 
 
-def server_environment(profile: Profile) -> dict[str, str]:
-    """Our environment with the profile's `env`, less the variables that change a llama.cpp server in silence."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_CONFIGURES_SERVERS)}
+def server_environment(profile: Profile, own: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Our environment with the profile's `env` and the launcher's `own`, less what changes a server in silence."""
     # A crash need not wait for a debugger to be attached.
-    return {**inherited, "GGML_NO_BACKTRACE": "1", **profile.env}
+    return {**without_hidden_settings(os.environ), "GGML_NO_BACKTRACE": "1", **(own or {}), **profile.env}
+
+
+def without_hidden_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment less the variables and the user's configuration file that a llama.cpp server reads."""
+    kept = {name: value for name, value in environment.items() if not name.startswith(_CONFIGURES_SERVERS)}
+    return {**kept, "XDG_CONFIG_HOME": os.devnull}

@@ -35,6 +35,7 @@ class _Cause:
     pattern: re.Pattern[str]
     what: str
     mend: str
+    levels: tuple[str, ...] = ("E", "")
 
 
 def _cause(kind: Kind, pattern: str, what: str, mend: str) -> _Cause:
@@ -52,7 +53,7 @@ _CAUSES = (
         "lower `ctx-size`, `parallel` or `n-gpu-layers`, use a smaller `cache-type-k` and `-v`, or free the device",
     ),
     _cause("flag", r"error: invalid argument: (.+)", "does not know the flag {0}", _REBUILD),
-    _cause("flag", r"(\S*) ?the argument has been removed", "no longer takes the flag {0}", _REBUILD),
+    _cause("flag", r"([^\s\":]*)\"?:? ?the argument has been removed", "no longer takes the flag {0}", _REBUILD),
     _cause(
         "flag",
         r"error while handling (?:argument|environment variable) (\S+):",
@@ -64,11 +65,13 @@ _CAUSES = (
     _cause(
         "flag", r"regular expression|regex_error", "can't read a pattern", "correct `override-tensor` in the profile"
     ),
-    _cause(
+    _Cause(
         "flag",
-        r"requested but model doesn't contain MTP layers",
+        re.compile(r"requested but model doesn't contain MTP layers"),
         "was asked for MTP speculation, which the model has no layers for",
         "drop `spec-type` from the profile, or use weights with MTP layers",
+        # A warning, though the server ends for it.
+        levels=("E", "W", ""),
     ),
     _cause("port", r"couldn't bind HTTP server socket", "could not get its port", "free the port"),
     _cause(
@@ -79,13 +82,19 @@ _CAUSES = (
     ),
     _cause(
         "model",
+        r"failed to load multimodal model, '(.+)'",
+        "could not load the projector {0}",
+        "point `mmproj` to the projector of these weights",
+    ),
+    _cause(
+        "model",
         r"failed to open GGUF file '(.+?)' \((.+)\)",
         "could not open {0} ({1})",
         "correct `model` in the profile",
     ),
     _cause(
         "model",
-        r"invalid magic characters",
+        r"invalid magic characters|failed to read magic",
         "was given a file that is not GGUF",
         "point `model` to GGUF weights; if it should be one, download it again",
     ),
@@ -122,23 +131,26 @@ def diagnose(exit_status: int | None, log_text: str, profile_name: str) -> Launc
     A negative status is the signal's number, as `subprocess` has it. The message names the profile, the cause and the
     mend, then the log's last error lines. The mode is `server_oom`, `server_crash`, or `connection` when nothing ended.
     """
-    kind, sentence = _explain(exit_status, log_text)
-    shown = _last_errors(log_text)
+    log_text = _USAGE.sub("", log_text)
+    kind, sentence, line = _explain(exit_status, log_text)
+    # What follows the line that gives the cause away may be many lines that only say that it failed.
+    shown = dict.fromkeys([*([_printable(line)] if line else []), *_last_errors(log_text)])
     message = f"profile {profile_name!r}: the model server {sentence}"
     if shown:
-        message += "\n" + "\n".join(f"    {line}" for line in shown)
+        message += "\n" + "\n".join(f"    {each}" for each in shown)
     return LaunchFailedError(message, _MODES.get(kind, "server_crash"), kind)
 
 
-def _explain(exit_status: int | None, log_text: str) -> tuple[Kind, str]:
+def _explain(exit_status: int | None, log_text: str) -> tuple[Kind, str, str | None]:
+    """The class, the sentence, and the line of the log that gives the cause away, if one does."""
     if exit_status is None:
-        return "timeout", "was not ready in time; raise `ready_timeout` if the weights need longer to load"
+        return "timeout", "was not ready in time; raise `ready_timeout` if the weights need longer to load", None
     for cause in _CAUSES:
         for level, text in log_lines(log_text):
-            found = cause.pattern.search(text) if level in ("E", "") else None
+            found = cause.pattern.search(text) if level in cause.levels else None
             if found:
-                return cause.kind, f"{cause.what.format(*found.groups())}; {cause.mend}"
-    return _explain_status(exit_status)
+                return cause.kind, f"{cause.what.format(*found.groups())}; {cause.mend}", text
+    return (*_explain_status(exit_status), None)
 
 
 def _explain_status(exit_status: int) -> tuple[Kind, str]:
@@ -159,6 +171,13 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+_USAGE = re.compile(r"^usage:$.*?^to show complete usage.*?$", re.MULTILINE | re.DOTALL)
+"""What the server prints below an error in a flag: longer than all that is shown, and no error."""
+
+_ABORT = re.compile(r"\S+\.(?:cpp|cuh?|c|h|hpp|m|mm):\d+: ")
+"""The line by which GGML_ABORT and GGML_ASSERT end a server begins with the place in the source."""
+
+_CONFIGURED = re.compile(r"using config file: (\S+)")
 _LEVELLED = re.compile(r"[\d.]+ ([IWED]) +(.*)")
 _JSON_LEVELS = {"debug": "D", "info": "I", "warn": "W", "warning": "W", "error": "E"}
 
@@ -183,10 +202,17 @@ def _json_line(line: str) -> tuple[str, str]:
     return _JSON_LEVELS.get(str(entry.get("level")), "I"), str(entry.get("msg", "")).strip()
 
 
+def hidden_settings(log_text: str) -> list[str]:
+    """A sentence for each configuration file that the server says it has read; one of the system can't be kept off."""
+    files = (found[1] for _, text in log_lines(log_text) if (found := _CONFIGURED.search(text)))
+    return [f"the server also read its settings from {file}" for file in dict.fromkeys(files)]
+
+
 def _last_errors(log_text: str) -> list[str]:
     """The last distinct error lines; if there are none, the last lines without a level."""
     lines = list(log_lines(log_text))
-    errors = [text for level, text in lines if level == "E"] or [text for level, text in lines if not level]
+    errors = [text for level, text in lines if level == "E" or (not level and _ABORT.match(text))]
+    errors = errors or [text for level, text in lines if not level]
     distinct = list(dict.fromkeys(_printable(text) for text in errors))
     return distinct[-_SHOWN_LINES:]
 

@@ -1,5 +1,6 @@
 """The launcher `external`: a server that runs already, reached by its URL."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -29,6 +30,10 @@ class ExternalLauncher:
         """Nothing to start."""
         self.check(profile, models_dir)
         return None
+
+    def files(self, profile: Profile, models_dir: Path | None) -> Mapping[str, Path]:  # noqa: ARG002
+        """None that can be looked at."""
+        return {}
 
 
 def _is_http(url: str) -> bool:

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any, Self
 
 from pytest_polecat.asking.launch.base import Launch, Launcher, launcher_of
-from pytest_polecat.asking.launch.diagnosis import LaunchFailedError
+from pytest_polecat.asking.launch.devices import Look, wait_released
+from pytest_polecat.asking.launch.diagnosis import LaunchFailedError, hidden_settings
 from pytest_polecat.asking.launch.lifeline import GRACE
 from pytest_polecat.asking.launch.process import ServerProcess
+from pytest_polecat.asking.launch.reaching import describe_external
 from pytest_polecat.asking.launch.remote import RemoteServers
-from pytest_polecat.asking.launch.served import describe, describe_external
+from pytest_polecat.asking.launch.served import describe, warm_up
 from pytest_polecat.asking.launch.state import ServerState, State, open_asks, write_state
 from pytest_polecat.errors import PolecatError, ServerError
 from pytest_polecat.records.profile import Profile
-from pytest_polecat.records.run import Served
+from pytest_polecat.records.run import Device, Served
 from pytest_polecat.rundir import RunDir
 
 __all__ = ["RemoteServers", "Servers"]
@@ -38,9 +40,13 @@ class _Order:
 
 @dataclass(frozen=True)
 class _Loaded:
+    """The server that runs. `before` are the accelerators as `look` told them just before it was started."""
+
     profile: str
     process: ServerProcess
     served: Served
+    look: Look
+    before: tuple[Device, ...]
 
 
 class Servers:
@@ -198,8 +204,10 @@ class Servers:
         if launch is None:
             served = self._external[name] = describe_external(profile, self._closing)
         else:
-            self._unload()
+            kept = self._unload()
             served = self._load(profile, launcher, launch)
+            if kept:
+                served = served.model_copy(update={"notes": (*served.notes, kept)})
         why = {"message": f"restarted once, because {after}", "mode": after.mode} if after else {}
         self._tell(name, "ready", served=served, **why)
         return served
@@ -221,6 +229,7 @@ class Servers:
         return self._load_once(profile, launch)
 
     def _load_once(self, profile: Profile, launch: Launch) -> Served:
+        before = launch.look()
         start = time.monotonic()
         with self._lock:
             # `stop` either finds this process or prevents it.
@@ -229,19 +238,34 @@ class Servers:
             process = ServerProcess(launch, self._run.server_log(profile.name), profile.name, self._grace)
             self._process = process
         try:
-            process.wait_ready(profile.ready_timeout)
-            served = describe(profile, launch, time.monotonic() - start)
+            served = self._made_ready(profile, launch, process, start)
         except BaseException:
             process.stop()
             raise
-        self._loaded = _Loaded(profile.name, process, served)
+        self._loaded = _Loaded(profile.name, process, served, launch.look, before)
         return served
 
-    def _unload(self) -> None:
-        if self._loaded:
-            self._loaded.process.stop()
-            self._tell(self._loaded.profile, "unloaded")
-            self._loaded = None
+    def _made_ready(self, profile: Profile, launch: Launch, process: ServerProcess, start: float) -> Served:
+        process.wait_ready(profile.ready_timeout)
+        ready_seconds = time.monotonic() - start
+        try:
+            served = describe(profile, launch, ready_seconds)
+            warm_up(profile, launch.url)
+            notes = (*served.notes, *hidden_settings(process.log))
+        except ServerError as error:
+            if process.poll() is not None:
+                raise process.failure() from error
+            raise
+        return served.model_copy(update={"notes": notes})
+
+    def _unload(self) -> str | None:
+        """Stop the loaded server, and see its memory free: a sentence about what stayed taken, if any."""
+        loaded, self._loaded = self._loaded, None
+        if not loaded:
+            return None
+        loaded.process.stop()
+        self._tell(loaded.profile, "unloaded")
+        return wait_released(loaded.before, loaded.look, self._closing)
 
     def _tell(self, name: str, state: State, **news: Any) -> None:
         """Write the state; what is no news stays as it was: a report wants to know how a stopped server had served."""

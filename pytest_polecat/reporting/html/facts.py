@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from pytest_polecat.asking.weights.overrides import layers_shown
 from pytest_polecat.records.profile import Reasoning
-from pytest_polecat.records.run import Host, ProfileRun, Run, Served
-from pytest_polecat.reporting.text import shortened
+from pytest_polecat.records.run import Device, Host, ProfileRun, Run, Served, Weights
+from pytest_polecat.reporting.text import shortened, size_of
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ def _model(served: ProfileRun) -> list[Fact]:
         Fact("Model", server.model or profile.model or ""),
         Fact("Weights", _weights(server), code=True),
         Fact("SHA-256 of the weights", (weights.sha256 or "") if weights else "", code=True),
+        *_placed(weights),
+        *_companions(server),
         Fact("Chat template", server.template_hash or "", code=True),
         Fact("Modalities", ", ".join(server.modalities)),
         Fact("Profile hash", served.hash, code=True),
@@ -48,12 +51,32 @@ def _model(served: ProfileRun) -> list[Fact]:
 
 
 def _weights(server: Served) -> str:
-    path = server.weights.path if server.weights else server.model_path or ""
-    name = path.replace("\\", "/").rsplit("/", 1)[-1]
-    size = server.weights.size if server.weights else None
-    if not name or size is None:
-        return name
-    return f"{name} ({size / 1e9:.2f} GB)" if size >= 1e8 else f"{name} ({size / 1e6:.1f} MB)"
+    weights = server.weights or Weights(path=server.model_path or "")
+    experts = f"{weights.experts} experts, {weights.experts_used} used" if weights.experts else ""
+    parts = (
+        f"{weights.architecture} {weights.quant or ''}".strip() if weights.architecture else "",
+        f"{weights.layers} layers" if weights.layers else "",
+        experts,
+        size_of(weights.size) if weights.size is not None else "",
+    )
+    name = weights.path.replace("\\", "/").rsplit("/", 1)[-1]
+    told = ", ".join(part for part in parts if part)
+    return f"{name} ({told})" if name and told else name
+
+
+def _placed(weights: Weights | None) -> list[Fact]:
+    """What tensor patterns really took."""
+    taken = [
+        f"{each.pattern} → {each.buffer}: {each.tensors} tensors, {size_of(each.size)}"
+        + (f", layers {layers_shown(each.layers)}" if each.layers else "")
+        for each in (weights.overrides if weights else ())
+    ]
+    return [Fact("Tensors placed elsewhere", "; ".join(taken), code=True)] if taken else []
+
+
+def _companions(server: Served) -> list[Fact]:
+    files = (("Draft", server.draft), ("Projector", server.mmproj))
+    return [Fact(label, f"{each.path.rsplit('/', 1)[-1]} ({each.sha256})", code=True) for label, each in files if each]
 
 
 def _server(server: Served) -> list[Fact]:
@@ -64,7 +87,10 @@ def _server(server: Served) -> list[Fact]:
         Fact("Command line", _command_line(server.command), code=True),
         Fact("Slots", _text(server.slots)),
         Fact("Context per slot", f"{server.n_ctx} tokens" if server.n_ctx else ""),
+        *([] if server.speculative is None else [Fact("Speculation", "on" if server.speculative else "off")]),
+        Fact("Sampling where a question sets none", json.dumps(server.sampling) if server.sampling else "", code=True),
         Fact("Ready after", f"{server.ready_seconds:.1f} s" if server.ready_seconds is not None else ""),
+        *(Fact("Note", note) for note in server.notes),
     ]
 
 
@@ -103,8 +129,15 @@ def _host(host: Host) -> list[Fact]:
     versions = {"polecat": host.polecat, "pytest": host.pytest, "Python": host.python}
     return [
         Fact("Host", machine),
+        *(Fact("Accelerator", _device(device)) for device in host.accelerators),
         Fact("Versions", ", ".join(f"{name} {version}" for name, version in versions.items() if version)),
     ]
+
+
+def _device(device: Device) -> str:
+    memory = size_of(device.memory) if device.memory else ""
+    driver = f"driver {device.driver}" if device.driver else ""
+    return ", ".join(part for part in (device.description or device.name, memory, driver) if part)
 
 
 def _command_line(words: Sequence[str]) -> str:

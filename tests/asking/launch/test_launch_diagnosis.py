@@ -21,12 +21,18 @@ MISSING = (
             "flag",
             "no longer takes the flag --draft",
         ),
+        (
+            'error while handling argument "--draft-max": the argument has been removed. use --spec-draft-n-max',
+            "flag",
+            "no longer takes the flag --draft-max; take it out of the profile",
+        ),
         ('error while handling argument "-c": stoi', "flag", 'can\'t read the value of "-c"'),
         ('error while handling environment variable "LLAMA_ARG_CTX_SIZE": stoi', "flag", "LLAMA_ARG_CTX_SIZE"),
         ("error: unknown value for --flash-attn: '--jinja'", "flag", "can't read the value of --flash-attn"),
         ("Available buffer types:\n  CPU\nunknown buffer type", "flag", "correct `override-tensor`"),
         ("0.01 E srv  load: Mismatched '(' and ')' in regular expression", "flag", "can't read a pattern"),
         ("0.1 E x: context type MTP requested but model doesn't contain MTP layers", "flag", "drop `spec-type`"),
+        ("0.1 W x: context type MTP requested but model doesn't contain MTP layers", "flag", "drop `spec-type`"),
         (MISSING, "model", "could not open /m/none.gguf (No such file or directory); correct `model`"),
         (
             "0.00.007.081 E gguf_init_from_reader: invalid magic characters: 'not ', expected 'GGUF'",
@@ -37,6 +43,12 @@ MISSING = (
             "0.0 E load: tensor 'output.weight' data is not within the file bounds, model is corrupted or incomplete",
             "model",
             "cut short; download the file again",
+        ),
+        ("0.0 E gguf_init_from_reader: failed to read magic", "model", "was given a file that is not GGUF"),
+        (
+            "0.0 E srv load_model: failed to load multimodal model, '/m/p.gguf'",
+            "model",
+            "the projector /m/p.gguf; point",
         ),
         ("0.0 E load: unknown model architecture: 'brandnew'", "model", "does not know the architecture brandnew"),
         ("0.0 E srv load_model: failed to load draft model, '/m/d.gguf'", "model", "correct `draft`"),
@@ -68,6 +80,9 @@ def test_a_recorded_failure_is_classified(lines: str, kind: str, sentence: str) 
         "0.1 E alloc_tensor_range: failed to allocate CUDA0 buffer of size 8589934592",
         "0.1 E load_tensors: unable to allocate CUDA0 buffer",
         "0.1 E llama_init: failed to initialize the context: std::bad_alloc",
+        "0.1 E llama_kv_cache: failed to allocate buffer for kv cache",
+        "0.1 E graph_reserve: failed to allocate compute pp buffers",
+        "0.1 E alloc_tensor_range: failed to allocate Vulkan0 buffer of size 8589934592",
         "ggml_vulkan: Device memory allocation of size 1073741824 failed.",
         "CUDA error: out of memory",
         '{"type":"log","time":1,"level":"error","msg":"failed to allocate buffer for kv cache\\n"}',
@@ -77,6 +92,24 @@ def test_a_lack_of_memory_is_told_from_the_failures_that_follow_it(line: str) ->
     error = diagnose(1, f"{line}\n0.2 E srv init: exiting due to model loading error\n", "35b")
     assert (error.kind, error.mode) == ("memory", "server_oom")
     assert "lower `ctx-size`" in str(error)
+
+
+def test_a_lack_of_device_memory_in_the_middle_of_a_run_is_told_from_other_aborts() -> None:
+    log = (
+        "0.9 I slot update_slots: id  0 | task 12 | prompt processing progress\n"
+        "0.9 E ggml_cuda_error: CUDA error: out of memory\n"
+        "0.9 E ggml_cuda_error:   current device: 0, in function alloc at ggml-cuda.cu:505\n"
+    )
+    error = diagnose(-6, log, "35b")
+    assert (error.kind, error.mode) == ("memory", "server_oom")
+    assert "current device: 0" in str(error)
+
+
+def test_a_warning_that_flags_do_not_fit_is_no_cause_by_itself() -> None:
+    warning = "0.0 W common_fit: failed to fit params to free device memory: n_gpu_layers already set by user to 99\n"
+    assert diagnose(-11, warning, "35b").kind == "crash"
+    error = diagnose(1, f"{warning}0.1 E load_tensors: unable to allocate CUDA0 buffer\n", "35b")
+    assert (error.kind, error.mode) == ("memory", "server_oom")
 
 
 def test_a_warning_is_not_taken_for_the_cause() -> None:
@@ -110,6 +143,13 @@ def test_the_last_distinct_error_lines_are_shown_without_their_time_stamps() -> 
     lines = str(diagnose(1, MISSING + MISSING, "9b")).splitlines()[1:]
     assert len(lines) == 3
     assert lines[0].startswith("    gguf_init_from_file: failed to open")
+
+
+def test_the_usage_that_follows_a_bad_value_is_left_out() -> None:
+    log = (
+        'error while handling argument "-c": stoi\n\nusage:\n-c, --ctx-size N\n\nto show complete usage, run with -h\n'
+    )
+    assert str(diagnose(1, log, "9b")).splitlines()[1:] == ['    error while handling argument "-c": stoi']
 
 
 def test_control_characters_of_the_log_are_not_printed() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_polecat.asking.launch import builtin_launchers
 from pytest_polecat.asking.launch.base import launcher_of
-from pytest_polecat.asking.launch.embedded import EmbeddedLauncher, server_parameters
+from pytest_polecat.asking.launch.embedded.launcher import EmbeddedLauncher, server_parameters
 from pytest_polecat.asking.launch.keeper import free_port
 from pytest_polecat.asking.launch.process import ServerProcess, root_of
 from pytest_polecat.asking.launch.served import describe
@@ -56,7 +56,7 @@ def test_the_builtin_launchers_go_by_their_names() -> None:
 
 def test_a_launcher_that_is_not_there_is_named_with_those_that_are(profile: Profile) -> None:
     with pytest.raises(
-        ProfileError, match=r"profile 'tiny': there is no launcher 'magic'; .* one of: embedded, external"
+        ProfileError, match=r"profile 'tiny': there is no launcher 'magic'; .* one of: binary, embedded, external"
     ):
         launcher_of(profile.model_copy(update={"launcher": "magic"}), builtin_launchers())
 
@@ -78,7 +78,7 @@ def test_a_profile_without_a_model_is_refused(profile: Profile) -> None:
 
 def test_a_missing_wheel_is_refused_with_the_extra(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
-    monkeypatch.setattr("pytest_polecat.asking.launch.embedded.find_spec", lambda _: None)
+    monkeypatch.setattr("pytest_polecat.asking.launch.embedded.launcher.find_spec", lambda _: None)
     assert "pip install 'pytest-polecat[embedded]'" in refused(profile)
 
 
@@ -174,8 +174,8 @@ def test_the_environment_can_not_change_the_server_in_silence(
 
 def test_every_flag_is_taken_by_the_real_server_parameters(profile: Profile, tmp_path: Path) -> None:
     xllamacpp = pytest.importorskip("xllamacpp")
-    from pytest_polecat.asking.launch.embedded_flags import FLAGS
-    from pytest_polecat.asking.launch.embedded_server import apply
+    from pytest_polecat.asking.launch.embedded.flags import FLAGS
+    from pytest_polecat.asking.launch.embedded.server import apply
 
     values: dict[str, object] = {
         "cache-type-k": "q8_0",
@@ -236,7 +236,7 @@ def test_speculation_with_a_draft_is_on_in_the_real_server(profile: Profile, mod
 
 def test_a_bad_parameter_ends_the_server_process_with_a_clear_line(model: Path) -> None:
     params = {"model.path": str(model), "tensor_buft_overrides": "x=NOWHERE"}
-    command = [sys.executable, "-m", "pytest_polecat.asking.launch.embedded_server"]
+    command = [sys.executable, "-m", "pytest_polecat.asking.launch.embedded.server"]
     done = subprocess.run(
         [*command, "--port", "1", "--params", json.dumps(params)], capture_output=True, text=True, check=False
     )

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_polecat.asking.launch import builtin_launchers
 from pytest_polecat.asking.launch.base import Launch, Launcher
-from pytest_polecat.asking.launch.embedded import EmbeddedLauncher
+from pytest_polecat.asking.launch.embedded.launcher import EmbeddedLauncher
 from pytest_polecat.asking.launch.keeper import RemoteServers, Servers
 from pytest_polecat.asking.launch.process import root_of
 from pytest_polecat.asking.launch.state import Ask, ServerState, open_asks, read_state, write_ask, write_state
@@ -95,7 +95,7 @@ def answers(served: Served) -> bool:
 
 def server_pid(mark: str) -> int:
     """The one server process."""
-    (pid,) = [pid for pid in marked_processes(mark) if "embedded_server" in _arguments(pid)]
+    (pid,) = [pid for pid in marked_processes(mark) if "embedded.server" in _arguments(pid)]
     return pid
 
 
@@ -173,7 +173,7 @@ def test_an_external_profile_takes_nobody_s_place(keep: Keep, profile: Profile, 
 
 
 def test_an_external_server_that_is_gone_is_lost(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_polecat.asking.launch.served.REACH_WITHIN", 0.1)
+    monkeypatch.setattr("pytest_polecat.asking.launch.reaching.REACH_WITHIN", 0.1)
     inside = keep()
     outside = keep(Profile(name="far", url=inside.wait("tiny").url))
     outside.wait("far")
@@ -264,6 +264,9 @@ class Sleeper:
 
     def prepare(self, profile: Profile, models_dir: Path | None, port: int) -> Launch:
         return Launch(argv=("sleep", "1000"), env=os.environ, url=f"http://127.0.0.1:{port}/v1", shown=())
+
+    def files(self, profile: Profile, models_dir: Path | None) -> Mapping[str, Path]:
+        return {}
 
 
 SLEEPY = Profile(name="sleepy", launcher="sleeper")

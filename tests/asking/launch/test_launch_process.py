@@ -13,7 +13,7 @@ import pytest
 
 from pytest_polecat.asking.launch.base import Launch, server_environment
 from pytest_polecat.asking.launch.diagnosis import LaunchFailedError
-from pytest_polecat.asking.launch.embedded import EmbeddedLauncher
+from pytest_polecat.asking.launch.embedded.launcher import EmbeddedLauncher
 from pytest_polecat.asking.launch.keeper import free_port
 from pytest_polecat.asking.launch.process import ServerProcess, root_of
 from pytest_polecat.records.profile import Profile
@@ -90,7 +90,7 @@ def test_a_server_stops_with_a_request_in_flight(launch: Launch, start: Start) -
     ("name", "content", "sentence"),
     [
         ("text", b"this is no model, only text that goes on for a while", "was given a file that is not GGUF"),
-        ("empty", b"", "could not load the model"),
+        ("empty", b"", "was given a file that is not GGUF"),
         ("truncated", None, "was given weights that are cut short"),
     ],
 )
@@ -167,7 +167,7 @@ def test_the_root_of_an_api_is_found() -> None:
 PARENT = """
 import sys, time
 from pathlib import Path
-from pytest_polecat.asking.launch.embedded import EmbeddedLauncher
+from pytest_polecat.asking.launch.embedded.launcher import EmbeddedLauncher
 from pytest_polecat.asking.launch.keeper import free_port
 from pytest_polecat.asking.launch.process import ServerProcess
 from pytest_polecat.records.profile import Profile

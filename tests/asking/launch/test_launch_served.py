@@ -4,18 +4,21 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from pytest_polecat.asking.launch import served as served_module
+from pytest_polecat.asking.launch import reaching
 from pytest_polecat.asking.launch.base import Launch
 from pytest_polecat.asking.launch.external import ExternalLauncher
 from pytest_polecat.asking.launch.keeper import free_port
-from pytest_polecat.asking.launch.served import describe, describe_external
+from pytest_polecat.asking.launch.reaching import describe_external
+from pytest_polecat.asking.launch.served import describe, warm_up
 from pytest_polecat.errors import ProfileError, ServerError
 from pytest_polecat.records.profile import Profile
+from tests.asking.launch.helpers import CHATML
 
 Answer = tuple[int, object]
 Serve = Callable[..., str]
@@ -38,6 +41,10 @@ def serve() -> Iterator[Serve]:
                     self.send_header("Content-Length", str(len(data)))
                     self.end_headers()
                     self.wfile.write(data)
+
+                def do_POST(self) -> None:
+                    self.rfile.read(int(self.headers["Content-Length"]))
+                    self.do_GET()
 
                 def log_message(self, *_: object) -> None:
                     pass
@@ -129,7 +136,7 @@ def test_the_key_is_sent_and_a_wrong_one_is_told(serve: Serve, monkeypatch: pyte
 
 
 def test_an_address_where_nobody_listens_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served_module, "REACH_WITHIN", 0.1)
+    monkeypatch.setattr(reaching, "REACH_WITHIN", 0.1)
     with pytest.raises(ServerError, match=r"can't be reached .*; start the server, or correct `url`") as caught:
         describe_external(external(f"http://127.0.0.1:{free_port()}/v1"))
     assert caught.value.mode == "connection"
@@ -137,17 +144,85 @@ def test_an_address_where_nobody_listens_is_an_error(monkeypatch: pytest.MonkeyP
 
 def test_a_stale_server_of_another_model_is_an_error(serve: Serve, profile: Profile, model: Path) -> None:
     url = serve({"/props": [(200, {"model_path": "/another.gguf"})]})
-    launch = Launch(argv=(), env={}, url=url, shown=(), model_path=model)
+    launch = Launch(argv=(), env={}, url=url, shown=(), files={"model": model})
     with pytest.raises(ServerError, match=r"profile 'tiny': .* serves /another\.gguf, not .*random\.gguf"):
         describe(profile, launch, 0)
 
 
-def test_speculation_that_was_left_off_is_an_error(serve: Serve, profile: Profile, model: Path) -> None:
+def test_speculation_that_was_left_off_is_an_error(serve: Serve, profile: Profile) -> None:
     url = serve({"/slots": [(200, [{"n_ctx": 512, "speculative": False}])]})
     launch = Launch(argv=(), env={}, url=url, shown=())
     assert describe(profile, launch, 0).n_ctx == 512
-    with pytest.raises(ServerError, match="left speculation off although `draft` is set"):
-        describe(profile.model_copy(update={"draft": str(model)}), launch, 0)
+    with pytest.raises(ServerError, match=r"left speculation off although .* see: polecat profiles check tiny"):
+        describe(profile, replace(launch, speculates=True), 0)
+
+
+def test_a_server_that_says_nothing_of_speculation_is_believed(serve: Serve, profile: Profile) -> None:
+    launch = Launch(argv=(), env={}, url=serve({}), shown=(), speculates=True)
+    assert describe(profile, launch, 0).speculative is None
+
+
+@pytest.mark.parametrize(
+    ("props", "context", "projector", "problem"),
+    [
+        ({"total_slots": 4}, None, False, "the server has 4 slots, not `parallel` = 1; correct the flags"),
+        (
+            {"default_generation_settings": {"n_ctx": 2048}},
+            4096,
+            False,
+            r"gives a slot 2048 tokens of context, not 4096: .* lower `ctx-size`",
+        ),
+        ({"modalities": {"vision": False}}, None, True, "takes no images although `mmproj` is set"),
+    ],
+)
+def test_a_server_that_does_less_than_its_profile_asks_for_is_an_error(
+    props: dict[str, object],
+    context: int | None,
+    projector: bool,
+    problem: str,
+    serve: Serve,
+    profile: Profile,
+    model: Path,
+) -> None:
+    files = {"mmproj": model} if projector else {}
+    launch = Launch(argv=(), env={}, url=serve({"/props": [(200, props)]}), shown=(), context=context, files=files)
+    with pytest.raises(ServerError, match=rf"profile 'tiny': .*{problem}"):
+        describe(profile, launch, 0)
+
+
+def test_the_weights_that_a_server_fetched_by_itself_are_recorded(serve: Serve, profile: Profile, model: Path) -> None:
+    launch = Launch(argv=(), env={}, url=serve({"/props": [(200, {"model_path": str(model)})]}), shown=())
+    weights = describe(profile, launch, 0).weights
+    assert weights
+    assert (weights.path, weights.architecture, len(weights.sha256 or "")) == (str(model), "llama", 64)
+
+
+@pytest.mark.parametrize(
+    ("template", "own", "notes"),
+    [
+        (CHATML, None, ()),
+        ("another", None, ("the server changed the chat template that the weights carry",)),
+        ("another", "chatml", ()),
+    ],
+)
+def test_a_chat_template_that_is_not_the_weights_own_is_noted(
+    template: str, own: str | None, notes: tuple[str, ...], serve: Serve, profile: Profile, model: Path
+) -> None:
+    url = serve({"/props": [(200, {"chat_template": template})]})
+    launch = Launch(argv=(), env={}, url=url, shown=(), files={"model": model}, template=own, look=tuple)
+    assert describe(profile, launch, 0).notes == notes
+
+
+def test_a_first_request_that_fails_is_told_in_the_server_s_words(serve: Serve, profile: Profile) -> None:
+    url = serve({"/v1/chat/completions": [(500, {"error": {"message": "the draft is broken"}})]})
+    with pytest.raises(ServerError, match=r"profile 'tiny': at its first request, .*the draft is broken") as caught:
+        warm_up(profile, url)
+    assert caught.value.mode == "connection"
+
+
+def test_a_server_that_is_gone_at_its_first_request_is_told(profile: Profile) -> None:
+    with pytest.raises(ServerError, match="profile 'tiny': the server did not answer its first request: "):
+        warm_up(profile, f"http://127.0.0.1:{free_port()}/v1")
 
 
 @pytest.mark.parametrize("url", ["ftp://h/v1", "localhost:8080/v1", "http://", "http://h:port/v1"])

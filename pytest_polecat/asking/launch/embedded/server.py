@@ -1,4 +1,4 @@
-"""The embedded model server's process: `python -m pytest_polecat.asking.launch.embedded_server --port N --params JSON`.
+"""The embedded model server's process: `python -m pytest_polecat.asking.launch.embedded.server --port N --params JSON`.
 
 A process of its own, because llama.cpp aborts its host when something goes badly wrong. The log goes to stderr; the
 exit status is 1 when the server could not start. While the model loads, a signal ends the process at once; later it

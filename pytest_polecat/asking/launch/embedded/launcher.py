@@ -1,24 +1,25 @@
 """The launcher `embedded`: the llama.cpp server inside the xllamacpp wheel, in a process of its own.
 
 Nothing to build or install beyond `pip install 'pytest-polecat[embedded]'`. It is the same server with the same API,
-but it takes parameters instead of a command line: see `embedded_flags`.
+but it takes parameters instead of a command line: see `embedded.flags`.
 """
 
 import importlib.metadata
 import json
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from pytest_polecat.asking.launch.base import Launch, find_file, server_environment
-from pytest_polecat.asking.launch.embedded_flags import BadFlagError, parameters
+from pytest_polecat.asking.launch.embedded.flags import BadFlagError, parameters
 from pytest_polecat.errors import ProfileError
 from pytest_polecat.records.profile import Profile
 
 _CONTEXT_PER_SLOT = 4096
-_MODULE = "pytest_polecat.asking.launch.embedded_server"
+_MODULE = "pytest_polecat.asking.launch.embedded.server"
 
 
 class EmbeddedLauncher:
@@ -43,16 +44,26 @@ class EmbeddedLauncher:
     def prepare(self, profile: Profile, models_dir: Path | None, port: int) -> Launch:
         """A child process that runs the server with these parameters."""
         self.check(profile, models_dir)
-        command = ("-m", _MODULE, "--port", str(port), "--params", json.dumps(server_parameters(profile, models_dir)))
+        parameters = server_parameters(profile, models_dir)
+        command = ("-m", _MODULE, "--port", str(port), "--params", json.dumps(parameters))
+        context = parameters["n_ctx"]
         return Launch(
             # -P: a file in the current folder must not pass for a module of the server.
             argv=(sys.executable, "-P", *command),
             env=server_environment(profile),
             url=f"http://127.0.0.1:{port}/v1",
             shown=("python", *command),
-            model_path=find_file(profile, "model", models_dir),
+            files=self.files(profile, models_dir),
             build=f"xllamacpp {importlib.metadata.version('xllamacpp')}",
+            context=context // profile.parallel if isinstance(context, int) and context > 0 else None,
+            speculates=bool(parameters.get("speculative.types")),
+            template=str(parameters.get("chat_template") or "") or None,
         )
+
+    def files(self, profile: Profile, models_dir: Path | None) -> Mapping[str, Path]:
+        """The weights that the profile's own keys name."""
+        named = ("model", *(key for key in ("draft", "mmproj") if getattr(profile, key)))
+        return {key: find_file(profile, key, models_dir) for key in named}
 
 
 def server_parameters(profile: Profile, models_dir: Path | None) -> dict[str, JsonValue]:

@@ -1,0 +1,1 @@
+"""The launcher `binary`: the user's own llama-server, with the user's own flags."""

@@ -1,0 +1,1 @@
+"""What can be known of weights without loading them."""
