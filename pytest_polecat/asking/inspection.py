@@ -10,6 +10,7 @@ from pytest_polecat.asking.launch.binary.command_line import FILE_FLAGS, Command
 from pytest_polecat.asking.launch.binary.fit import fit_of
 from pytest_polecat.asking.launch.binary.launcher import BinaryLauncher
 from pytest_polecat.asking.launch.binary.program import devices
+from pytest_polecat.asking.launch.binary.translation import speculation_types
 from pytest_polecat.asking.launch.devices import nvidia_devices
 from pytest_polecat.asking.profiles import api_key
 from pytest_polecat.asking.weights.drafts import draft_problems
@@ -22,7 +23,7 @@ from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.run import Device, Weights
 
 _ALL_LAYERS = ("auto", "all")
-_TYPES_OF_DRAFTS = ("draft-simple",)
+_WITH_DRAFT = "draft-simple"
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,9 @@ def _draft_problems(line: CommandLine | None, files: Mapping[str, Path], weights
     problems = []
     if "draft-mtp" in types and "model" in weights and "draft" not in weights and not weights["model"].mtp:
         problems.append("--spec-type draft-mtp needs layers for multi-token prediction, and the weights have none")
-    if {"model", "draft"} <= weights.keys() and (not types or any(each in types for each in _TYPES_OF_DRAFTS)):
+    # Builds without that type translate between vocabularies.
+    strict = line is None or _WITH_DRAFT in speculation_types(line.build)
+    if strict and {"model", "draft"} <= weights.keys() and (not types or _WITH_DRAFT in types):
         try:
             reasons = draft_problems(files["model"], files["draft"])
         except PolecatError as error:
@@ -152,11 +155,12 @@ def _need(profile: Profile, line: CommandLine, headers: Mapping[str, Header]) ->
     if "model" not in headers:
         return None
     layers = line.value("--gpu-layers") or "all"
+    without_device = not (devices(line.build) or nvidia_devices())
     try:
         needs = [
             estimate(
                 header,
-                gpu_layers=None if layers in _ALL_LAYERS else int(layers),
+                gpu_layers=0 if without_device else None if layers in _ALL_LAYERS else int(layers),
                 overrides=line.placement if key == "model" else (),
                 ctx_size=int(line.value("--ctx-size") or 0),
                 parallel=profile.parallel,

@@ -211,7 +211,9 @@ def test_a_second_signal_ends_a_server_that_waits_for_a_request(start: Start, ma
         os.kill(pid, signal.SIGTERM)
         error = ended(process)
         assert isinstance(answer.exception(), httpx.HTTPError)
-    assert (process.poll(), error.kind, error.mode) == (1, "crash", "server_crash")
+    # It leaves by `exit(1)` in the middle of its work, which some threads take badly.
+    assert process.poll() in (1, -signal.SIGABRT)
+    assert (error.kind, error.mode) == ("crash", "server_crash")
     assert "Received second interrupt" in process.log
 
 

@@ -13,6 +13,7 @@ from pytest_polecat import cli
 from pytest_polecat.asking.profiles import load
 from pytest_polecat.demo.template import TEMPLATE
 from pytest_polecat.records.outcome import FailureMode, Outcome
+from pytest_polecat.records.text import template_hash
 from tests.binary import helpers
 from tests.binary.conftest import Keep
 from tests.binary.helpers import MISSION, SUITE, Identity, Machine, flags_of, without_port
@@ -62,8 +63,7 @@ def test_the_regex_profile_runs_and_its_identity_is_complete(bench: Bench, machi
     assert (served.slots, served.speculative) == (1, False)
     assert served.n_ctx is not None
     assert 188000 <= served.n_ctx < 188000 + 256
-    assert model.template_hash == hashlib.sha256(TEMPLATE.encode()).hexdigest()[:16]
-    assert served.template_hash
+    assert served.template_hash == model.template_hash == template_hash(TEMPLATE)
     assert not served.notes
     wanted = {"temperature": 0.6, "top_p": 0.95, "top_k": 20, "presence_penalty": 0.0}
     assert wanted.items() <= served.sampling.items()

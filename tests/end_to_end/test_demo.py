@@ -10,6 +10,7 @@ import pytest
 
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.rundir import RunDir
+from tests.end_to_end.conftest import Bench
 
 pytest.importorskip("xllamacpp", reason="the embedded server needs xllamacpp: pip install 'pytest-polecat[demo]'")
 
@@ -180,3 +181,21 @@ def test_the_wheel_alone_does_the_same_in_an_empty_folder(tmp_path: Path) -> Non
         (suite,) = run.read_run().suites.values()
         assert Path(suite.file).is_relative_to(site), "the suite must come from the wheel, not from a checkout"
         assert json.loads((run.path / "selection.json").read_text()) == {"deselected": 0}
+
+
+def test_a_prompt_beyond_the_profiles_limit_does_not_count(bench: Bench) -> None:
+    bench.profile("short", 'extends = "demo"\nmax_prompt = 60')
+    bench.suite(
+        f"""
+        suite: lengths
+        questions:
+          - {{id: short, prompt: "Hello?", checks: [{{regex: .}}]}}
+          - {{id: wordy, prompt: "{"ab " * 100}", checks: [{{regex: .}}]}}
+        """
+    )
+    result = bench.ask(model="short")
+    assert result.ret == 0
+    assert bench.attempts["short"].outcome is Outcome.PASSED
+    assert bench.attempts["wordy"].outcome is Outcome.SKIPPED
+    assert "max_prompt is 60" in bench.attempts["wordy"].message
+    result.stdout.fnmatch_lines(["polecat: 1/1 points (100 %)*"])

@@ -93,20 +93,21 @@ def test_version_2_is_read(tmp_path: Path) -> None:
         (raw(claims=(0, 2), keys=[key("a", U32, bytes(4))]), "its header has no end"),
         (raw(keys=[key("a", U32, bytes(4))] * 2), "the key 'a' is there twice"),
         (raw(keys=[key("", U32, bytes(4))]), "a key is empty"),
-        (raw(keys=[key("a", 77, bytes(4))]), "a has the type 77"),
+        (raw(keys=[key("a", 77, bytes(4))]), "'a' has the type 77"),
         (raw(keys=[struct.pack("<Q", 2**64 - 8)]), "its header has no end"),
         (raw(keys=[key("a", STRING, struct.pack("<Q", 1 << 62))]), "its header has no end"),
-        (raw(keys=[key("a", ARRAY, struct.pack("<IQ", STRING, 1 << 62))]), "a claims 4611686018427387904 elements"),
+        (raw(keys=[key("a", ARRAY, struct.pack("<IQ", STRING, 1 << 62))]), "'a' claims 4611686018427387904 elements"),
         (raw(keys=[key("a", ARRAY, struct.pack("<IQ", STRING, 600) + bytes(600))]), "its header has no end"),
         (raw(keys=[key("a", ARRAY, struct.pack("<IQ", U32, 600) + bytes(600))]), "its header has no end"),
-        (raw(keys=[key("a", ARRAY, struct.pack("<IQIQ", ARRAY, 1, ARRAY, 1) * 99)]), "a has the type 9"),
+        (raw(keys=[key("a", ARRAY, struct.pack("<IQIQ", ARRAY, 1, ARRAY, 1) * 99)]), "'a' has the type 9"),
         (raw(keys=[key("general.alignment", U32, struct.pack("<I", 3))]), "general.alignment = 3"),
         (raw(keys=[key("general.alignment", STRING, text("x"))]), "general.alignment = 'x'"),
-        (raw(tensors=[tensor("t", [2]), tensor("t", [2], offset=32)]) + bytes(128), "tensor t is there twice"),
-        (raw(tensors=[tensor("t", [1] * 9)]) + bytes(128), "tensor t has 9 dimensions"),
-        (raw(tensors=[tensor("t", [2**63] * 4)]) + bytes(128), "tensor t reaches past the end"),
-        (raw(tensors=[tensor("t", [2], offset=2**63)]) + bytes(128), "tensor t reaches past the end"),
-        (raw(tensors=[tensor("t", [64]), tensor("u", [2], offset=32)]) + bytes(512), "tensor t overlaps the next"),
+        (raw(tensors=[tensor("t", [2]), tensor("t", [2], offset=32)]) + bytes(128), "tensor 't' is there twice"),
+        (raw(tensors=[tensor("a\nb" * 999, [2])] * 2) + bytes(128), "tensor 'a\\nba\\nb"),
+        (raw(tensors=[tensor("t", [1] * 9)]) + bytes(128), "tensor 't' has 9 dimensions"),
+        (raw(tensors=[tensor("t", [2**63] * 4)]) + bytes(128), "tensor 't' reaches past the end"),
+        (raw(tensors=[tensor("t", [2], offset=2**63)]) + bytes(128), "tensor 't' reaches past the end"),
+        (raw(tensors=[tensor("t", [64]), tensor("u", [2], offset=32)]) + bytes(512), "tensor 't' overlaps the next"),
     ],
 )
 def test_a_broken_file_is_refused_with_its_name_and_fault(tmp_path: Path, content: bytes, fault: str) -> None:
@@ -115,7 +116,7 @@ def test_a_broken_file_is_refused_with_its_name_and_fault(tmp_path: Path, conten
 
 def test_a_download_that_stopped_is_refused_with_the_first_tensor_that_is_missing(whole: Path, tmp_path: Path) -> None:
     message = refused(tmp_path / "cut.gguf", whole.read_bytes()[:-100])
-    assert "tensor blk.2.ffn_gate_inp.weight reaches past the end of the file; download it again" in message
+    assert "tensor 'blk.2.ffn_gate_inp.weight' reaches past the end of the file; download it again" in message
 
 
 def test_bytes_that_are_no_text_are_shown_as_escapes(tmp_path: Path) -> None:

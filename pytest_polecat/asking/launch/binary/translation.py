@@ -192,13 +192,13 @@ def _lookup(argument: Argument, build: Build) -> list[Argument]:
     """`--lookup` is a fork's; llama.cpp's own speculation by n-grams of the context is a type."""
     if build.takes(argument.flag):
         return [argument]
-    types = _types(build)
+    types = speculation_types(build)
     return [Argument("--spec-type", (_LOOKUP,))] if _LOOKUP in types else _refused(argument, build)
 
 
 def _spec_type(argument: Argument, build: Build) -> list[Argument]:
     """Builds before `draft-simple` speculate with the draft model that is given, and know one type at most."""
-    known = _types(build)
+    known = speculation_types(build)
     wanted = argument.values[0].split(",")
     kept = [each for each in wanted if each in known]
     lost = [each for each in wanted if each not in known and each not in (_WITH_DRAFT, "none")]
@@ -219,7 +219,12 @@ def _speculating(given: Sequence[Argument], translated: Translated, build: Build
         raise BadFlagError(
             f"build {build.name} of the server speculates with every draft; drop it for --spec-type none"
         )
-    if draft and not chosen and _WITH_DRAFT in _types(build) and not _SPECULATES_BY_ITSELF.search(draft.values[0]):
+    if (
+        draft
+        and not chosen
+        and _WITH_DRAFT in speculation_types(build)
+        and not _SPECULATES_BY_ITSELF.search(draft.values[0])
+    ):
         types.append(_WITH_DRAFT)
         notes = (*notes, f"--spec-type {_WITH_DRAFT} was added: build {build.name} ignores a draft model without it")
     others = [argument for argument in translated.arguments if argument.flag != "--spec-type"]
@@ -227,7 +232,7 @@ def _speculating(given: Sequence[Argument], translated: Translated, build: Build
     return Translated((*others, *joined), notes)
 
 
-def _types(build: Build) -> list[str]:
+def speculation_types(build: Build) -> list[str]:
     """The types of speculation that the build knows, from the hint of its flag."""
     hint = build.flags["--spec-type"].hint if build.takes("--spec-type") else ""
     return re.findall(r"[a-z0-9-]+", hint)
