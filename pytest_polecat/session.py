@@ -98,6 +98,7 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
             schema_of=lambda question: constraining_schema(question, grader),
             connections=width(slots, share.of) + 1,
             weights=weights,
+            alone=share.of == 1,
         )
 
     worker = getattr(config, "workerinput", {}).get("workerid", "")
@@ -108,8 +109,9 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
 def _controller(config: pytest.Config, settings: Settings, run: RunDir, workers: int) -> Controller:
     profiles = config.stash[startup.PROFILES_KEY]
     book = config.stash.get(startup.BOOK, None)
-    servers = Servers(profiles, startup.launchers(config), book.models_dir if book else None, run)
     weights = startup.weight_hashes(config, partial(_tell, config))
+    models_dir = book.models_dir if book else None
+    servers = Servers(profiles, startup.launchers(config), models_dir, run, weights=weights)
     controller = Controller(config, settings, run, profiles, servers, workers, weights)
     config.pluginmanager.register(controller, _CONTROLLER)
     return controller

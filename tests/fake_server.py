@@ -60,6 +60,7 @@ class FakeServer:
         self.latency = latency
         self.replies = replies
         self.context = context
+        self.model = "fake"
         self.loading = False
         self.requests: list[Received] = []
         self.in_flight = 0
@@ -195,12 +196,15 @@ class FakeServer:
         slot = {"n_ctx": self.context, "speculative": False, "is_processing": False}
         return {
             "/health": {"status": "ok"},
-            "/models": {"object": "list", "data": [{"id": "fake", "object": "model", "meta": {"n_ctx": self.context}}]},
+            "/models": {
+                "object": "list",
+                "data": [{"id": self.model, "object": "model", "meta": {"n_ctx": self.context}}],
+            },
             "/slots": [{"id": number, **slot} for number in range(self.slots)],
             "/props": {
                 "default_generation_settings": {"n_ctx": self.context, "params": {}},
                 "total_slots": self.slots,
-                "model_alias": "fake",
+                "model_alias": self.model,
                 "model_path": "fake.gguf",
                 "modalities": {"vision": False, "audio": False},
                 "chat_template": "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import anyio
@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from pytest_polecat.asking.canary import seen_to_constrain
 from pytest_polecat.asking.client import Client, Exchange, HttpClient
+from pytest_polecat.asking.crowd import Crowd
 from pytest_polecat.asking.kept import KeptReplies, reply_key
 from pytest_polecat.asking.profiles import api_key, fingerprint
 from pytest_polecat.asking.prompting import SchemaOf, request_for
@@ -26,6 +27,11 @@ from pytest_polecat.records.run import Served
 
 WeightHashes = Mapping[str, str]
 """SHA-256 of weights files by the profile's key for them."""
+
+
+_IN_THE_MIDDLE = 500
+_TEMPLATE_TOKENS = 200
+"""More than a chat template adds to a short conversation."""
 
 
 class ServerSource(Protocol):
@@ -63,14 +69,17 @@ class Asker:
         schema_of: SchemaOf,
         connections: int,
         weights: Mapping[str, WeightHashes],
+        alone: bool = True,
     ) -> None:
-        """`weights`: the hashes of each profile's weights, by the profile's name."""
+        """`weights`: the hashes of each profile's weights, by the profile's name. `alone`: no other worker asks."""
         self._servers = servers
         self._kept = kept
         self._seed = seed
         self._schema_of = schema_of
         self._connections = connections
         self._weights = weights
+        self._alone = alone
+        self._crowds: dict[str, Crowd] = {}
         self._clients: dict[str, tuple[Served, Client]] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._constrains: dict[str, bool | None] = {}
@@ -124,14 +133,30 @@ class Asker:
             served, client = await self._client(profile)
         except ServerError as error:
             return _failed(error)
-        exchange = await client.ask(request)
+        exchange = await self._asked(client, request, profile)
         if not _connection_lost(exchange):
             return exchange
         try:
             _, client = await self._client(profile, lost=served)
         except ServerError as error:
             return _failed(error)
-        return await client.ask(request)
+        return await self._asked(client, request, profile)
+
+    async def _asked(self, client: Client, request: Request, profile: Profile) -> Exchange:
+        """The answer. Where slots share their context, others may have taken it: then the request is repeated alone."""
+        crowd = self._crowds.setdefault(profile.name, Crowd())
+        async with crowd.among():
+            exchange = await client.ask(request)
+        if not _crowded_out(exchange):
+            return exchange
+        async with crowd.alone():
+            exchange = await client.ask(request)
+        if _crowded_out(exchange) and not self._alone:
+            shared = "it ran out of context, which other workers may have taken if its slots share it"
+            mend = "run without -n, or start the server with --no-kv-unified"
+            error = AskError(mode=FailureMode.CONNECTION, message=f"{shared}; {mend}", status=_IN_THE_MIDDLE)
+            return replace(exchange, reply=exchange.reply.model_copy(update={"error": error}))
+        return exchange
 
     async def _client(self, profile: Profile, lost: Served | None = None) -> tuple[Served, Client]:
         async with self._locks.setdefault(profile.name, anyio.Lock()):
@@ -145,7 +170,7 @@ class Asker:
             if known is not None:
                 await known[1].aclose()
             client = HttpClient(
-                served.url,
+                profile.url or served.url,
                 api=profile.api,
                 model=profile.model if profile.url else profile.name,
                 api_key=api_key(profile),
@@ -164,7 +189,7 @@ class Asker:
 
     async def _too_long(self, request: Request, profile: Profile) -> str | None:
         """Why the profile does not take this prompt. What has fewer bytes than `max_prompt` can't have more tokens."""
-        if profile.max_prompt is None or len(json.dumps(request.messages)) <= profile.max_prompt:
+        if profile.max_prompt is None or len(json.dumps(request.body())) + _TEMPLATE_TOKENS <= profile.max_prompt:
             return None
         try:
             _, client = await self._client(profile)
@@ -186,6 +211,12 @@ class Asker:
         name = case.profile or ""
         turns = range(len(question.conversation))
         return Asked(tuple(selftest.reply(question, name, case.variant, turn) for turn in turns))
+
+
+def _crowded_out(exchange: Exchange) -> bool:
+    """Whether the server ran out of context in the middle: a prompt that is too long by itself is refused with 400."""
+    error = exchange.reply.error
+    return error is not None and error.mode is FailureMode.CONTEXT_OVERFLOW and error.status == _IN_THE_MIDDLE
 
 
 def _connection_lost(exchange: Exchange) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from pytest_polecat.records.profile import Profile
 
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)", re.DOTALL)
-_SERVER = re.compile(r"(llama-server|llama|server)(\.exe)?")
+_SERVER = re.compile(r"(llama-server|llama|server)([-_.].*)?")
 _COMMANDS = ("serve", "server")
 _SLOTS = ("-np", "--parallel")
 
@@ -33,7 +33,7 @@ def written(profile: Profile) -> Written:
     """The profile's command taken apart; nothing for a profile without one. Raises `ValueError` for open quotes."""
     rest = shlex.split((profile.command or "").replace("\\\n", " "))
     env: dict[str, str] = {}
-    if rest and rest[0] == "env":
+    if rest[:1] == ["env"] and rest[1:] and _ASSIGNMENT.fullmatch(rest[1]):
         rest = rest[1:]
     while rest and (found := _ASSIGNMENT.fullmatch(rest[0])):
         env[found["name"]] = found["value"]

@@ -111,7 +111,7 @@ def _named_files(profile: Profile, models_dir: Path | None) -> dict[str, Path]:
 
 def _headers(files: Mapping[str, Path], problems: list[str]) -> dict[str, Header]:
     headers = {}
-    for key, path in files.items():
+    for key, path in ((key, path) for key, path in files.items() if key in FILE_FLAGS):
         try:
             headers[key] = read_weights(path)
         except PolecatError as error:

@@ -1,22 +1,17 @@
 """A profile written out for people: TOML that says where each key comes from, with secrets hidden."""
 
 import json
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from pytest_polecat.asking.inheritance import leaves
+from pytest_polecat.asking.secrets import HIDDEN, is_secret, safe_text, safe_url, safe_words
 from pytest_polecat.asking.tables import Key, dotted, shown
 from pytest_polecat.records.profile import Profile
 
-HIDDEN = "***"
-
-_SECRET = re.compile(r"(^|.*[_-])(api[_-]?key|key|token|secret|password|passwd|hft)", re.IGNORECASE)
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
-_IN_QUERY = re.compile(r"(?<=[?&])([^=&]*)=[^&]*")
 
 
 def effective(profile: Profile, origins: Mapping[str, str]) -> Iterator[str]:
@@ -48,7 +43,7 @@ def asked_model(profile: Profile) -> str:
     """What a profile asks, in a word: its model, the one on its command line, or its URL."""
     flags = ("-m", "--model", "-hf", "--hf-repo")
     named = (after for flag, after in pairwise(_words(profile.command or "")) if flag in flags)
-    return profile.model or next(named, "") or _safe_url(profile.url or "")
+    return profile.model or next(named, "") or safe_url(profile.url or "")
 
 
 def _source(leaf: Key, origins: Mapping[str, str]) -> str | None:
@@ -64,38 +59,22 @@ def _at(value: Any, key: Key) -> Any:
 
 def _hidden(key: Key, value: Any) -> Any:
     """The value of a key as it may be shown."""
-    if any(isinstance(part, str) and _SECRET.fullmatch(part) for part in key):
+    if any(isinstance(part, str) and is_secret(part) for part in key):
         return HIDDEN
     match key, value:
         case _, dict():
             return {name: _hidden((*key, name), item) for name, item in value.items()}
         case ("url",), str():
-            return _safe_url(value)
+            return safe_url(value)
         case ("wrapper",), list():
-            return _safe_words(value)
+            return safe_words(value)
         case ("command",), str():
             words = _words(value)
-            safe = _safe_words(words)
+            safe = safe_words(words)
             return value if safe == words else shlex.join(safe)
+        case _, str():
+            return safe_text(value)
     return value
-
-
-def _safe_words(words: list[str]) -> list[str]:
-    safe = []
-    after_secret = False
-    for word in words:
-        name, equals, _ = word.partition("=")
-        secret = bool(_SECRET.fullmatch(name))
-        safe.append(HIDDEN if after_secret else f"{name}={HIDDEN}" if secret and equals else word)
-        after_secret = secret and word.startswith("-") and not equals
-    return safe
-
-
-def _safe_url(url: str) -> str:
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    query = _IN_QUERY.sub(rf"\1={HIDDEN}", f"?{parts.query}")[1:]
-    return urlunsplit(parts._replace(netloc=f"{HIDDEN}@{host}" if user and at else host, query=query))
 
 
 def _words(command: str) -> list[str]:

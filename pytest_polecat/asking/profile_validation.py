@@ -85,6 +85,11 @@ def _misfits(profile: Profile) -> Iterator[tuple[str, str]]:
     if profile.command is not None and (problem := _command_problem(profile.command)):
         yield "command", problem
         return
+    for variable in profile.env:
+        if not _VARIABLE.fullmatch(variable):
+            yield "env", f"{variable!r} is no name of an environment variable; correct it"
+        if variable == "LLAMA_API_KEY":
+            yield "env", "LLAMA_API_KEY would lock us out of the server that we start; drop it"
     if profile.api == "anthropic" and (lacking := unsupported(profile.sampling)):
         yield "sampling", f"holds {', '.join(lacking)}, which Anthropic's API lacks; drop it"
     slots = slots_asked(profile)

@@ -104,8 +104,8 @@ def fingerprint(profile: Profile, weights: Mapping[str, str] | None = None) -> s
     hashes = dict(weights or {})
     asked = {**profile.asked_with(), "launcher": profile.launcher_name}
     if profile.launcher_name != "external":
-        left_out = _REACHED_BY.union(*(_FILE_FLAGS[key] for key in hashes))
-        asked |= {"url": None, **dict.fromkeys(hashes)}
+        left_out = _REACHED_BY.union(*(_FILE_FLAGS.get(key, ()) for key in hashes))
+        asked |= {"url": None, **dict.fromkeys(hashes.keys() & _FILE_FLAGS.keys())}
         asked["args"] = {flag: value for flag, value in asked["args"].items() if _flag(flag) not in left_out}
         asked["command"] = list(_without_flags(_words(profile.command), left_out))
     return content_hash(_sparse(asked), hashes or None)

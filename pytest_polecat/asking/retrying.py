@@ -13,8 +13,8 @@ class RetryPolicy:
     """How often a request is repeated, and after how many seconds.
 
     `busy` repeats while the server says that it can't now (HTTP 429, 503, 529), `broken` after a broken connection or
-    another server error. The delay doubles from `first_delay` on; a `Retry-After`, which may be minutes, replaces it.
-    `longest_delay` caps both.
+    another server error. The delay doubles from `first_delay` on; a longer `Retry-After`, maybe of minutes, replaces
+    it. `longest_delay` caps both.
     """
 
     busy: int = 6
@@ -25,7 +25,7 @@ class RetryPolicy:
     def delay(self, repeat: int, wanted: float | None = None) -> float:
         """Seconds before the repeat number `repeat` (from 1), given what the server's `Retry-After` wants."""
         backoff = self.first_delay * 2.0 ** (repeat - 1)
-        return min(backoff if wanted is None else max(wanted, 0.0), self.longest_delay)
+        return min(max(wanted or 0.0, backoff), self.longest_delay)
 
 
 def seconds_of(retry_after: str | None) -> float | None:

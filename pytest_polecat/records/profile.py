@@ -102,5 +102,5 @@ class Profile(Record):
         """What of this profile changes the replies; the rest (description, time-outs, prices) does not."""
         return self.model_dump(
             mode="json",
-            exclude={"description", "price", "ready_timeout", "answer_timeout", "roles", "sweep", "key_env"},
+            exclude={"name", "description", "price", "ready_timeout", "answer_timeout", "roles", "sweep", "key_env"},
         )

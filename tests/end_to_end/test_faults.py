@@ -215,3 +215,24 @@ def test_a_worker_that_dies_breaks_its_question_and_no_other(bench: Bench) -> No
     assert {each.outcome for name, each in attempts.items() if name != "q3"} == {Outcome.PASSED}
     in_flight = width(4, 2)
     assert len(bench.server.chats) <= 8 + in_flight, "what the dead worker had kept was asked again"
+
+
+MANY = """
+suite: many
+questions:
+""" + "".join(f"  - {{id: q{number}, prompt: Question {number}., checks: [{{exact: fine}}]}}\n" for number in range(8))
+
+
+def test_context_that_other_questions_took_costs_no_model_a_point(bench: Bench) -> None:
+    """A server whose slots share one context fails when they are many, and not when one is asked alone."""
+    bench.suite(MANY)
+    bench.server.slots = 8
+    bench.server.latency = 0.05
+    crowded = {"error": {"code": 500, "message": "Context size has been exceeded.", "type": "server_error"}}
+    bench.server.replies = lambda _: status(500, crowded) if bench.server.in_flight > 1 else "fine"
+    bench.ask()
+    modes = {attempt.mode for attempt in bench.attempts.values() if attempt.outcome is not Outcome.PASSED}
+    if bench.xdist:
+        assert modes <= {FailureMode.CONNECTION}
+    else:
+        assert modes == set()

@@ -11,11 +11,13 @@ import httpx
 from pytest_polecat.asking.apis import auth_headers
 from pytest_polecat.asking.launch.process import root_of
 from pytest_polecat.asking.profiles import api_key
+from pytest_polecat.asking.secrets import HIDDEN, safe_url
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.request import Sampling
 from pytest_polecat.records.run import Served
 from pytest_polecat.records.text import template_hash
 
+_SHORTEST_SECRET = 8
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 _SAMPLING = tuple(name for name in Sampling.model_fields if name not in ("stop", "extra"))
 
@@ -24,6 +26,12 @@ def http_client(profile: Profile, url: str, timeout: float = 10) -> httpx.Client
     """A client for a server's API, with the profile's key. A proxy from the environment is for other machines."""
     headers = auth_headers(profile.api, api_key(profile))
     return httpx.Client(headers=headers, timeout=timeout, trust_env=httpx.URL(url).host not in _THIS_MACHINE)
+
+
+def without_key(profile: Profile, text: str) -> str:
+    """A text of the server's without the key that it may quote."""
+    key = api_key(profile) or ""
+    return text.replace(key, HIDDEN) if len(key) >= _SHORTEST_SECRET else text
 
 
 class Answers:
@@ -61,7 +69,7 @@ class Answers:
         template = self.props.get("chat_template")
         return Served(
             launcher=profile.launcher_name,
-            url=url,
+            url=safe_url(url),
             build=_text(self.props.get("build_info")),
             model=self._model(profile),
             model_path=_text(self.props.get("model_path")),

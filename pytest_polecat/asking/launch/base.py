@@ -1,5 +1,6 @@
 """What a launcher is, and what all of them share."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from pytest_polecat.asking.weights.overrides import Rule
 from pytest_polecat.errors import ProfileError
 from pytest_polecat.records.profile import Profile
 
-_CONFIGURES_SERVERS = ("LLAMA_ARG_", "AIP_")
+_CONFIGURES_SERVERS = ("LLAMA_", "AIP_")
+_CACHE_OF_DOWNLOADS = "LLAMA_CACHE"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Launch:
     recorded, secrets left out. `files` are the weights by the profile's key for them (`model`, `draft`, `mmproj`);
     `build` names the engine where the server itself does not. `context` is the least number of tokens of a slot (None:
     the model's own), `speculates` whether speculation has to be on, `template` whatever replaces the chat template of
-    the weights. `placement` are the rules that place tensors elsewhere. `look` tells the accelerators and their free
+    the weights. `placement` are the rules that place tensors elsewhere,
+    `key_overrides` the values of `--override-kv`. `look` tells the accelerators and their free
     memory; `notes` go into the record.
     """
 
@@ -36,6 +39,7 @@ class Launch:
     speculates: bool = False
     template: str | None = None
     placement: tuple[Rule, ...] = ()
+    key_overrides: str = ""
     look: Look = nvidia_devices
     notes: tuple[str, ...] = ()
 
@@ -85,11 +89,15 @@ def find_file(profile: Profile, key: str, models_dir: Path | None) -> Path:
 
 def find_named(profile: Profile, key: str, value: str, models_dir: Path | None) -> Path:
     """The file of this name; ProfileError says what is missing, and where it was looked for."""
-    named = Path(value).expanduser()
+    try:
+        named = Path(value).expanduser()
+    except RuntimeError:
+        named = Path(value)
     places = [named] if named.is_absolute() else [base / named for base in (models_dir, Path.cwd()) if base]
     for place in places:
-        if place.is_file():
-            return place.resolve()
+        with contextlib.suppress(OSError):
+            if place.is_file():
+                return place.resolve()
     looked = " and ".join(str(place) for place in places)
     mend = "correct it" if models_dir else "correct it, or set `models_dir` to the folder of your weights"
     raise ProfileError(f"profile {profile.name!r}: `{key}` = {value!r} was not found (looked at {looked}); {mend}")
@@ -103,5 +111,9 @@ def server_environment(profile: Profile, own: Mapping[str, str] | None = None) -
 
 def without_hidden_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment less the variables and the user's configuration file that a llama.cpp server reads."""
-    kept = {name: value for name, value in environment.items() if not name.startswith(_CONFIGURES_SERVERS)}
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(_CONFIGURES_SERVERS) or name == _CACHE_OF_DOWNLOADS
+    }
     return {**kept, "XDG_CONFIG_HOME": os.devnull}

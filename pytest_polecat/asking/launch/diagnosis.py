@@ -177,7 +177,7 @@ _USAGE = re.compile(r"^usage:$.*?^to show complete usage.*?$", re.MULTILINE | re
 _ABORT = re.compile(r"\S+\.(?:cpp|cuh?|c|h|hpp|m|mm):\d+: ")
 """The line by which GGML_ABORT and GGML_ASSERT end a server begins with the place in the source."""
 
-_CONFIGURED = re.compile(r"using config file: (\S+)")
+_CONFIGURED = re.compile(r"using config file: (?P<file>\S+)|(?P<ignored>Bad metadata override type.*)", re.IGNORECASE)
 _LEVELLED = re.compile(r"[\d.]+ ([IWED]) +(.*)")
 _JSON_LEVELS = {"debug": "D", "info": "I", "warn": "W", "warning": "W", "error": "E"}
 
@@ -203,9 +203,10 @@ def _json_line(line: str) -> tuple[str, str]:
 
 
 def hidden_settings(log_text: str) -> list[str]:
-    """A sentence for each configuration file that the server says it has read; one of the system can't be kept off."""
-    files = (found[1] for _, text in log_lines(log_text) if (found := _CONFIGURED.search(text)))
-    return [f"the server also read its settings from {file}" for file in dict.fromkeys(files)]
+    """Sentences about settings that are not as the command line says: files that the server read, flags it ignored."""
+    found = [each for _, text in log_lines(log_text) if (each := _CONFIGURED.search(text))]
+    told = (f"the server also read its settings from {each['file']}" if each["file"] else each[0] for each in found)
+    return list(dict.fromkeys(told))
 
 
 def _last_errors(log_text: str) -> list[str]:

@@ -7,6 +7,7 @@ import httpx
 
 from pytest_polecat.asking.launch.base import Launch
 from pytest_polecat.asking.profiles import api_key
+from pytest_polecat.asking.secrets import safe_url
 from pytest_polecat.errors import ProfileError
 from pytest_polecat.records.profile import Profile
 
@@ -22,7 +23,7 @@ class ExternalLauncher:
             raise ProfileError(f"profile {profile.name!r}: `url` is missing; give the API's base, with its /v1")
         if not _is_http(profile.url):
             raise ProfileError(
-                f"profile {profile.name!r}: `url` = {profile.url!r} is not an address; write http://HOST:PORT/v1"
+                f"profile {profile.name!r}: `url` = {safe_url(profile.url)!r} is not an address; write http://HOST:PORT/v1"
             )
         api_key(profile)
 

@@ -64,8 +64,10 @@ class Servers:
         models_dir: Path | None,
         run: RunDir,
         grace: float = GRACE,
+        weights: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Nothing is started or written yet."""
+        """Nothing is started or written yet. `weights` are the hashes of the profiles' files as the run begins."""
+        self._weights = weights or {}
         self._profiles = profiles
         self._launchers = launchers
         self._models_dir = models_dir
@@ -202,7 +204,9 @@ class Servers:
         self._tell(name, "starting")
         launch = launcher.prepare(profile, self._models_dir, free_port())
         if launch is None:
-            served = self._external[name] = describe_external(profile, self._closing)
+            served = describe_external(profile, self._closing)
+            _check_unchanged(profile, self._external.get(name), served)
+            self._external[name] = served
         else:
             kept = self._unload()
             served = self._load(profile, launcher, launch)
@@ -249,7 +253,7 @@ class Servers:
         process.wait_ready(profile.ready_timeout)
         ready_seconds = time.monotonic() - start
         try:
-            served = describe(profile, launch, ready_seconds)
+            served = describe(profile, launch, ready_seconds, self._weights.get(profile.name))
             warm_up(profile, launch.url)
             notes = (*served.notes, *hidden_settings(process.log))
         except ServerError as error:
@@ -289,6 +293,20 @@ class Servers:
             except queue.Empty:
                 return
             order.answer.set_exception(_ending(order.profile))
+
+
+def _check_unchanged(profile: Profile, before: Served | None, now: Served) -> None:
+    """A score is of one model: what answers at an address may have been exchanged meanwhile."""
+    if before is None:
+        return
+    for name in ("model", "model_path", "build", "template_hash"):
+        was, is_ = getattr(before, name), getattr(now, name)
+        if was != is_:
+            raise ServerError(
+                f"profile {profile.name!r}: another server answers at {now.url}: its {name} was {was}, and is {is_}; "
+                "begin a new run",
+                mode="connection",
+            )
 
 
 def free_port() -> int:

@@ -13,6 +13,7 @@ import httpx
 
 from pytest_polecat.asking.launch.answers import Answers, http_client
 from pytest_polecat.asking.launch.served import warm_up
+from pytest_polecat.asking.secrets import safe_text, safe_url
 from pytest_polecat.asking.tables import nearest
 from pytest_polecat.errors import ServerError
 from pytest_polecat.records.profile import Profile
@@ -47,9 +48,16 @@ def describe_external(profile: Profile, give_up: threading.Event | None = None) 
 
 
 def _notes(profile: Profile, served: Served) -> list[str]:
+    notes = []
     if served.slots and served.slots < profile.parallel:
-        return [f"the server has {served.slots} slots: of `parallel` = {profile.parallel} requests, some queue there"]
-    return []
+        notes.append(
+            f"the server has {served.slots} slots: of `parallel` = {profile.parallel} requests, some queue there"
+        )
+    if profile.model and served.model and served.model != profile.model:
+        notes.append(
+            f"the server calls its model {served.model!r}, the profile {profile.model!r}: whose number is this?"
+        )
+    return notes
 
 
 def _kind(answers: Answers) -> _Kind:
@@ -67,10 +75,9 @@ def _routed_model(profile: Profile, answers: Answers, kind: _Kind) -> str:
         return profile.model
     near = nearest(profile.model or "", names) or names[:5]
     wrong = f"has no model {profile.model!r}" if profile.model else "serves several models"
-    raise ServerError(
-        f"profile {profile.name!r}: the {kind} at {profile.url} {wrong}; set `model` to one of: {', '.join(near)}",
-        mode="connection",
-    )
+    place = f"the {kind} at {safe_url(profile.url or '')}"
+    mend = f"set `model` to one of: {', '.join(near)}"
+    raise ServerError(f"profile {profile.name!r}: {place} {wrong}; {mend}", mode="connection")
 
 
 def _load(profile: Profile, url: str, model: str, give_up: threading.Event) -> None:
@@ -99,7 +106,7 @@ def _wait_for(profile: Profile, client: httpx.Client, url: str, give_up: threadi
         if not trouble:
             return
         if time.monotonic() - start >= patience or give_up.wait(_PAUSE):
-            raise ServerError(f"profile {profile.name!r}: {url} {trouble}", mode="connection")
+            raise ServerError(f"profile {profile.name!r}: {safe_url(url)} {trouble}", mode="connection")
 
 
 def _trouble(client: httpx.Client, url: str, ready_timeout: float) -> tuple[str, float]:
@@ -109,7 +116,7 @@ def _trouble(client: httpx.Client, url: str, ready_timeout: float) -> tuple[str,
     except httpx.TimeoutException:
         return "does not answer; check `url` and the server", REACH_WITHIN
     except httpx.HTTPError as error:
-        return f"can't be reached ({error}); start the server, or correct `url`", REACH_WITHIN
+        return f"can't be reached ({safe_text(str(error))}); start the server, or correct `url`", REACH_WITHIN
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return f"refuses the API key (HTTP {status}); set `key_env` to the variable that holds it", 0
     if status == httpx.codes.SERVICE_UNAVAILABLE:

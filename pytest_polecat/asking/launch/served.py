@@ -1,17 +1,19 @@
 """A launched server that is ready: warmed up, and held against what its profile asks for."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 from pydantic import JsonValue
 
 from pytest_polecat.asking.failures import refusal
-from pytest_polecat.asking.launch.answers import Answers, http_client
+from pytest_polecat.asking.launch.answers import Answers, http_client, without_key
 from pytest_polecat.asking.launch.base import Launch
 from pytest_polecat.asking.retrying import BUSY, RetryPolicy, seconds_of
 from pytest_polecat.asking.streaming import read_json
 from pytest_polecat.asking.weights.digest import sha256_of, weights_files
+from pytest_polecat.asking.weights.key_overrides import overridden
 from pytest_polecat.asking.weights.metadata import describe_weights
 from pytest_polecat.errors import PolecatError, ServerError
 from pytest_polecat.records.profile import Profile
@@ -24,6 +26,7 @@ _FIRST_REQUEST: dict[str, JsonValue] = {
     "cache_prompt": False,
 }
 _PATIENCE = RetryPolicy()
+_WEIGHTS = ("model", "draft", "mmproj")
 
 
 def warm_up(profile: Profile, url: str, model: str | None = None) -> None:
@@ -37,10 +40,11 @@ def warm_up(profile: Profile, url: str, model: str | None = None) -> None:
         try:
             answer = _answer(client, f"{url}/chat/completions", body)
         except httpx.HTTPError as error:
-            trouble = f"the server did not answer its first request: {str(error) or type(error).__name__}"
+            reason = without_key(profile, str(error) or type(error).__name__)
+            trouble = f"the server did not answer its first request: {reason}"
             raise ServerError(f"profile {profile.name!r}: {trouble}", mode="connection") from error
     if not answer.is_success:
-        told = refusal(answer.status_code, read_json(answer.text)).message
+        told = refusal(answer.status_code, read_json(without_key(profile, answer.text))).message
         raise ServerError(f"profile {profile.name!r}: at its first request, {told}", mode="connection")
 
 
@@ -54,21 +58,24 @@ def _answer(client: httpx.Client, url: str, body: JsonValue) -> httpx.Response:
     return answer
 
 
-def describe(profile: Profile, launch: Launch, ready_seconds: float) -> Served:
-    """The record of a server that we launched.
+def describe(profile: Profile, launch: Launch, ready_seconds: float, hashes: Mapping[str, str] | None = None) -> Served:
+    """The record of a server that we launched; `hashes` are those of the weights when the run began.
 
     Raises `ServerError` when it is not what the profile asks for: other weights than requested (a stale server got
-    our port), fewer slots or a shorter context, speculation or vision silently left off.
+    our port, or the file was replaced), fewer slots or a shorter context, speculation or vision silently left off.
     """
     with http_client(profile, launch.url) as client:
         served = Answers.of_single(client, launch.url).served(profile, launch.url)
     for problem in _problems(profile, launch, served):
         raise ServerError(f"profile {profile.name!r}: {problem}")
-    files = dict(launch.files)
+    files = {key: path for key, path in launch.files.items() if key in _WEIGHTS}
     if not files and served.model_path and Path(served.model_path).is_file():
         # The server fetched the weights by itself.
         files["model"] = Path(served.model_path)
     weights = {key: _weights(path, launch if key == "model" else None) for key, path in files.items()}
+    for key, found in weights.items():
+        if hashes and hashes.get(key, found.sha256) != found.sha256:
+            raise ServerError(f"profile {profile.name!r}: {found.path} was replaced during the run; begin a new run")
     notes = (*launch.notes, *_template_notes(launch, served, weights.get("model")))
     return served.model_copy(
         update={
@@ -90,7 +97,9 @@ def _weights(path: Path, launch: Launch | None) -> Weights:
     except PolecatError:
         # A server may read a newer format than we do: what its file holds stays unknown.
         described = Weights(path=str(path), size=path.stat().st_size)
-    return described.model_copy(update={"sha256": sha256_of(weights_files(path))})
+    used = overridden(launch.key_overrides, f"{described.architecture}.expert_used_count") if launch else None
+    changed = {"experts_used": used} if used is not None else {}
+    return described.model_copy(update={"sha256": sha256_of(weights_files(path)), **changed})
 
 
 def _problems(profile: Profile, launch: Launch, served: Served) -> list[str]:

@@ -16,7 +16,7 @@ _BUFFER = 4 << 20
 _KEPT = 500
 
 Stamp = list[list[str | int]]
-"""What tells whether files are the same as they were: path, size and time of the last change, for each."""
+"""What tells whether files are the same as they were: path, size, times of change and inode, for each."""
 
 
 def sha256_of(paths: Path | Sequence[Path]) -> str:
@@ -63,7 +63,8 @@ def _resolved(paths: Path | Sequence[Path]) -> list[Path]:
 
 
 def _stamp(files: Sequence[Path]) -> Stamp:
-    return [[str(file), (status := file.stat()).st_size, status.st_mtime_ns] for file in files]
+    states = [(file, file.stat()) for file in files]
+    return [[str(file), each.st_size, each.st_mtime_ns, each.st_ctime_ns, each.st_ino] for file, each in states]
 
 
 def _computed(files: Sequence[Path]) -> str:

@@ -1,25 +1,47 @@
 """Faults in `--override-kv` that llama.cpp either stops at or, worse, passes over in silence."""
 
+import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from pytest_polecat.asking.weights.gguf import Header
 
 _KEY_AT_MOST = 127
 _TEXT_AT_MOST = 127
 _NUMBERS = {"int": re.compile(r"[+-]?\d+"), "float": re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")}
 _SHARED = ("general.", "tokenizer.")
+_KINDS: Mapping[type, str] = {bool: "bool", int: "int", float: "float", str: "str"}
 
 
-def override_kv_problems(value: str, architecture: str | None) -> tuple[str, ...]:
-    """What is wrong with one value of `--override-kv`, `KEY=TYPE:VALUE[,KEY=TYPE:VALUE…]`; empty if nothing.
+def override_kv_problems(value: str, header: Header | None) -> tuple[str, ...]:
+    """What is wrong with the values of `--override-kv`, `KEY=TYPE:VALUE[,KEY=TYPE:VALUE…]`; empty if nothing.
 
-    `architecture` is the weights' `general.architecture`: a model's own keys begin with it, and an override of any
-    other is never looked at, so that the default stays. None if it is not known. The grammar is that of
-    `string_parse_kv_override` (common/common.cpp).
+    `header` is the weights' (None: not known). A model looks for keys of its own architecture alone; an override of
+    another key, or of another type than the weights have, changes nothing, and of two for one key the first counts.
+    The grammar is that of `string_parse_kv_override` (common/common.cpp).
     """
-    return tuple(problem for item in _items(value) for problem in _problems(item, architecture))
+    problems: list[str] = []
+    seen: set[str] = set()
+    for item in _items(value):
+        key = item.partition("=")[0]
+        if key in seen:
+            problems.append(f"{key!r} stands twice, and only the first counts; keep one")
+        seen.add(key)
+        problems += _problems(item, header)
+    return tuple(problems)
 
 
-def _problems(item: str, architecture: str | None) -> Iterator[str]:
+def overridden(value: str, key: str) -> int | None:
+    """The whole number that the values of `--override-kv` give to a key, None if they don't."""
+    for item in _items(value):
+        name, _, typed = item.partition("=")
+        kind, _, number = typed.partition(":")
+        if name == key and kind == "int" and _NUMBERS["int"].fullmatch(number):
+            return int(number)
+    return None
+
+
+def _problems(item: str, header: Header | None) -> Iterator[str]:
     key, equals, typed = item.partition("=")
     kind, colon, value = typed.partition(":")
     if not (key and equals and colon):
@@ -30,12 +52,26 @@ def _problems(item: str, architecture: str | None) -> Iterator[str]:
     fault = _value_fault(kind, value)
     if fault:
         yield f"{item!r}: {fault}"
+    if header and header.architecture:
+        yield from _idle(key, kind, header)
+
+
+def _idle(key: str, kind: str, header: Header) -> Iterator[str]:
+    """Why an override would change nothing."""
+    architecture = header.architecture
     prefix, _, rest = key.partition(".")
-    if architecture and not key.startswith((*_SHARED, f"{architecture}.")):
+    if not key.startswith((*_SHARED, f"{architecture}.")):
         yield (
             f"{key!r} changes nothing: these weights are of architecture {architecture!r}; "
             f"write {architecture}.{rest or prefix}"
         )
+        return
+    known = _KINDS.get(type(header.metadata.get(key)))
+    if known and known != kind:
+        yield f"{key!r} is of type {known} in these weights, so that {kind} changes nothing; write {known}:"
+    near = difflib.get_close_matches(key, header.metadata, n=1, cutoff=0.9)
+    if known is None and key not in header.metadata and near:
+        yield f"the weights have no key {key!r}; did you mean {near[0]}?"
 
 
 def _value_fault(kind: str, value: str) -> str:

@@ -15,6 +15,9 @@ HOST = "CPU"
 EXPERTS = r"\.ffn_(up|down|gate|gate_up)_(ch|)exps"
 """What `--cpu-moe` takes (`LLM_FFN_EXPS_REGEX`, common/common.h)."""
 
+_LAYERS_AT_MOST = 512
+"""llama.cpp's own limit."""
+
 _LAYER = re.compile(r"blk\.(\d{1,9})\.", re.ASCII)
 
 
@@ -32,7 +35,7 @@ CPU_MOE = Rule(EXPERTS)
 
 def cpu_moe_of(layers: int) -> tuple[Rule, ...]:
     """What `--n-cpu-moe N` stands for: the experts of the first N layers; one rule that takes what its N rules take."""
-    numbers = "|".join(map(str, range(layers)))
+    numbers = "|".join(map(str, range(min(layers, _LAYERS_AT_MOST))))
     return (Rule(rf"blk\.({numbers}){EXPERTS}"),) if layers > 0 else ()
 
 

@@ -252,9 +252,7 @@ def test_the_slots_of_a_command_are_those_of_the_profile(tmp_path: Path, models:
         load(file)
 
 
-@pytest.mark.parametrize(
-    ("args", "context"), [({}, None), ({"c": 0}, None), ({"c": 8192}, 4096), ({"c": 8192, "kvu": True}, 8192)]
-)
+@pytest.mark.parametrize(("args", "context"), [({}, None), ({"c": 0}, None), ({"c": 8192}, 4096)])
 def test_the_context_of_a_slot_is_known_before_the_start(
     args: dict[str, object], context: int | None, models: Path
 ) -> None:
@@ -269,7 +267,11 @@ def test_the_rules_of_placement_stand_in_the_order_of_the_flags(models: Path) ->
 
 def test_an_override_of_another_architecture_is_refused_before_the_start(tmp_path: Path) -> None:
     write_random_model(tmp_path / "llama.gguf")
-    for key, fits in (("llama.expert_used_count", True), ("general.name", True), ("qwen3moe.expert_used_count", False)):
+    for key, fits in (
+        ("llama.expert_used_count", True),
+        ("llama.block_count", True),
+        ("qwen3moe.expert_used_count", False),
+    ):
         asked = profile(model="llama.gguf", args={"override-kv": f"{key}=int:6"})
         if fits:
             assert "--override-kv" in own(compose(asked, NEW, tmp_path))

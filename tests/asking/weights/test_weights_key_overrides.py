@@ -1,8 +1,22 @@
 """Overrides of metadata that would do nothing, or not what they say."""
 
+from pathlib import Path
+
 import pytest
 
-from pytest_polecat.asking.weights.key_overrides import override_kv_problems
+from pytest_polecat.asking.weights.gguf import Header
+from pytest_polecat.asking.weights.key_overrides import overridden, override_kv_problems
+
+
+def header(architecture: str, **metadata: float | str | bool) -> Header:
+    values = {
+        "general.architecture": architecture,
+        **{key.replace("__", "."): value for key, value in metadata.items()},
+    }
+    return Header(path=Path("m.gguf"), version=3, metadata=values, tensors=(), size=0, parts=())
+
+
+MOE = header("qwen3moe", qwen3moe__expert_used_count=8, general__name="moe", qwen3moe__rope__freq_base=1e6)
 
 
 @pytest.mark.parametrize(
@@ -17,11 +31,11 @@ from pytest_polecat.asking.weights.key_overrides import override_kv_problems
     ],
 )
 def test_good_overrides_have_no_problem(value: str) -> None:
-    assert override_kv_problems(value, "qwen3moe") == ()
+    assert override_kv_problems(value, MOE) == ()
 
 
 def test_a_key_of_another_architecture_is_told_with_the_right_key() -> None:
-    (problem,) = override_kv_problems("qwen3.expert_used_count=int:6", "qwen3moe")
+    (problem,) = override_kv_problems("qwen3.expert_used_count=int:6", MOE)
     assert problem.startswith("'qwen3.expert_used_count' changes nothing: these weights are of architecture 'qwen3moe'")
     assert problem.endswith("write qwen3moe.expert_used_count")
 
@@ -50,5 +64,20 @@ def test_without_an_architecture_only_the_form_is_checked() -> None:
     ],
 )
 def test_a_malformed_override_is_told(value: str, problem: str) -> None:
-    (found,) = override_kv_problems(value, "llama")
+    (found,) = override_kv_problems(value, header("llama"))
     assert problem in found
+
+
+def test_an_override_that_the_server_passes_over_is_told() -> None:
+    (wrong_type,) = override_kv_problems("qwen3moe.expert_used_count=float:1", MOE)
+    assert "is of type int in these weights" in wrong_type
+    (typo,) = override_kv_problems("qwen3moe.expert_used_countt=int:1", MOE)
+    assert typo.endswith("did you mean qwen3moe.expert_used_count?")
+    (twice,) = override_kv_problems("qwen3moe.expert_used_count=int:1,qwen3moe.expert_used_count=int:4", MOE)
+    assert "stands twice" in twice
+
+
+def test_what_an_override_sets_is_known() -> None:
+    assert overridden("a.b=float:1,qwen3moe.expert_used_count=int:4", "qwen3moe.expert_used_count") == 4
+    assert overridden("qwen3moe.expert_used_count=float:4", "qwen3moe.expert_used_count") is None
+    assert overridden("", "x") is None

@@ -27,6 +27,17 @@ from pytest_polecat.records.profile import Profile
 FILE_FLAGS = {"model": "--model", "draft": "--spec-draft-model", "mmproj": "--mmproj"}
 """The keys of a profile that name weights, and their flags."""
 
+_OTHER_FILES = (
+    "--chat-template-file",
+    "--lora",
+    "--lora-scaled",
+    "--control-vector",
+    "--control-vector-scaled",
+    "--grammar-file",
+    "--json-schema-file",
+    "-jf",
+)
+_DOWNLOADS = ("--hf-repo", "--hf-file", "--model-url", "-mu", "--docker-repo", "-dr")
 _OURS = frozenset(
     {
         "--host",
@@ -63,10 +74,25 @@ class CommandLine:
     speculates: bool
     placement: tuple[Rule, ...]
 
+    @property
+    def other_files(self) -> dict[str, Path]:
+        """The files that flags name beside the weights, by the flag's name: what is in them changes replies too."""
+        named = [
+            (canonical(each.flag).lstrip("-"), Path(part.rsplit(":", 1)[0] if "scaled" in each.flag else part))
+            for each in self.arguments
+            if canonical(each.flag) in _OTHER_FILES
+            for part in each.values[0].split(",")
+        ]
+        return {f"{name}.{number}": path.resolve() for number, (name, path) in enumerate(named) if path.is_file()}
+
     def value(self, name: str) -> str | None:
         """The value of a flag, None if it isn't given."""
         given = [argument.values for argument in self.arguments if canonical(argument.flag) == name]
         return ",".join(given[-1]) if given else None
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of a flag that may be given several times."""
+        return tuple(value for each in self.arguments if canonical(each.flag) == name for value in each.values)
 
     def argv(self, profile: Profile, port: int | str) -> tuple[str, ...]:
         """All words to run, with the server at this port of 127.0.0.1."""
@@ -114,6 +140,7 @@ def compose(profile: Profile, build: Build, models_dir: Path | None) -> CommandL
         translated = translate([*named, *rest, *_reasoning(profile, rest)], build)
         placement = tuple(_placement(translated.arguments))
         _check_key_overrides(translated.arguments, files)
+        _check_shared_cache(translated.arguments, profile.parallel)
     except (BadFlagError, PatternError) as error:
         key = "command" if profile.command else "args"
         raise ProfileError(f"profile {profile.name!r}: {key}: {error}") from None
@@ -191,9 +218,6 @@ def _files(profile: Profile, given: Sequence[Argument], models_dir: Path | None)
     return files
 
 
-_DOWNLOADS = ("--hf-repo", "--hf-file", "--model-url", "-mu", "--docker-repo", "-dr")
-
-
 def _reasoning(profile: Profile, given: Sequence[Argument]) -> Iterator[Argument]:
     """The server's part of the profile's `reasoning`; what the flags say already is left to them."""
     flags = {canonical(argument.flag) for argument in given}
@@ -223,9 +247,15 @@ def _check_key_overrides(arguments: Sequence[Argument], files: Mapping[str, Path
         return
     # What is wrong with the file is the server's to say, when it is started.
     with contextlib.suppress(GgufError, OSError):
-        architecture = read_header(files["model"]).architecture
-        for problem in (each for value in values for each in override_kv_problems(value, architecture)):
+        header = read_header(files["model"])
+        for problem in override_kv_problems(",".join(values), header):
             raise BadFlagError(f"--override-kv: {problem}")
+
+
+def _check_shared_cache(arguments: Sequence[Argument], slots: int) -> None:
+    """Slots with one cache take each other's context away: answers would depend on what else is asked."""
+    if slots > 1 and any(canonical(argument.flag) == "--kv-unified" for argument in arguments):
+        raise BadFlagError("--kv-unified lets questions take each other's context; drop it, or set parallel = 1")
 
 
 def _context_per_slot(arguments: Sequence[Argument], slots: int) -> int | None:

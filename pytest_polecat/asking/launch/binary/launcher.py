@@ -1,15 +1,15 @@
 """The launcher `binary`: the user's own llama-server, with the user's own flags."""
 
-import re
+import shutil
 from collections.abc import Mapping
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 from pytest_polecat.asking.commands import written
 from pytest_polecat.asking.launch.base import Launch, find_file
 from pytest_polecat.asking.launch.binary.command_line import FILE_FLAGS, CommandLine, compose
 from pytest_polecat.asking.launch.binary.program import devices, find_program, probe
+from pytest_polecat.asking.secrets import safe_words
 from pytest_polecat.errors import ProfileError
 from pytest_polecat.records.profile import Profile
 
@@ -31,7 +31,12 @@ class BinaryLauncher:
         for key in FILE_FLAGS:
             if getattr(profile, key):
                 find_file(profile, key, models_dir)
-        self.command_line(profile, models_dir)
+        line = self.command_line(profile, models_dir)
+        wrapper = (*profile.wrapper, *line.written.wrapper)
+        if wrapper and not shutil.which(wrapper[0]):
+            raise ProfileError(
+                f"profile {profile.name!r}: the wrapper {wrapper[0]} is no program on the PATH; install it"
+            )
 
     def prepare(self, profile: Profile, models_dir: Path | None, port: int) -> Launch:
         """The process with the exact command line."""
@@ -47,13 +52,15 @@ class BinaryLauncher:
             speculates=line.speculates,
             template=line.value("--chat-template") or line.value("--chat-template-file"),
             placement=line.placement,
+            key_overrides=",".join(line.values("--override-kv")),
             look=partial(devices, line.build),
             notes=line.notes,
         )
 
     def files(self, profile: Profile, models_dir: Path | None) -> Mapping[str, Path]:
-        """The weights that the server will read, by the profile's key for them."""
-        return self.command_line(profile, models_dir).files
+        """The weights that the server will read, by the profile's key for them, and the files that flags name."""
+        line = self.command_line(profile, models_dir)
+        return {**line.files, **line.other_files}
 
     def command_line(self, profile: Profile, models_dir: Path | None) -> CommandLine:
         """The command line for the program of this machine. Raises `ProfileError`."""
@@ -64,16 +71,6 @@ class BinaryLauncher:
         return compose(profile, build, models_dir)
 
 
-_PRIVATE = r"([a-z0-9_-]*[_-])?(api[_-]?key|key|token|secret|password|passwd|hft)"
-_SECRET_FLAG = re.compile(rf"-{{1,2}}{_PRIVATE}", re.IGNORECASE)
-_SECRET_VARIABLE = re.compile(rf"(?P<name>{_PRIVATE})=.*", re.IGNORECASE | re.DOTALL)
-
-
 def shown(argv: tuple[str, ...]) -> tuple[str, ...]:
     """A command line as it may be recorded: keys are left out, those of a wrapper's variables too."""
-    return tuple("***" if _SECRET_FLAG.fullmatch(before) else _safe(word) for before, word in pairwise(("", *argv)))
-
-
-def _safe(word: str) -> str:
-    found = _SECRET_VARIABLE.fullmatch(word)
-    return f"{found['name']}=***" if found else word
+    return tuple(safe_words(argv))

@@ -18,6 +18,7 @@ OPTION = "--polecat-llama-server"
 VARIABLE = "POLECAT_LLAMA_SERVER"
 
 _NAMES = ("llama-server", "llama")
+_USUAL = (*_NAMES, "server")
 _UMBRELLA = "llama"
 """llama.cpp's newer program of all tools; the server is one of its commands."""
 
@@ -57,9 +58,11 @@ def find_program(named: str | None, wanted: str | None) -> Path:
         return _program(wanted, OPTION)
     if named and os.sep in named:
         return _program(named, "the profile's `command`")
-    if given := os.environ.get(VARIABLE):
+    usual = named is None or named in _USUAL
+    if usual and (given := os.environ.get(VARIABLE)):
         return _program(given, VARIABLE)
-    names = dict.fromkeys([named, *_NAMES] if named else _NAMES)
+    own = (named,) if named else ()
+    names = dict.fromkeys((*own, *_NAMES) if usual else own)
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         raise ProfileError(

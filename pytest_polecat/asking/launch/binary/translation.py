@@ -42,6 +42,7 @@ _SYNONYMS = (
     ("--no-direct-io", "-ndio"),
     ("--reasoning", "-rea"),
     ("--model", "-m"),
+    ("--fit", "-fit"),
     ("--mmproj", "-mm"),
     ("--parallel", "-np"),
     ("--ctx-size", "-c"),
