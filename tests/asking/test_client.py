@@ -1,6 +1,4 @@
 import socket
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import anyio
@@ -168,7 +166,7 @@ def test_a_failing_server_is_asked_again_twice(fake_server: FakeServer) -> None:
     assert len(exchange.retries) == 2
 
 
-@pytest.mark.parametrize("wanted", ["7", format_datetime(datetime.now(tz=UTC) + timedelta(days=1)), "9" * 400])
+@pytest.mark.parametrize("wanted", ["7", "Fri, 31 Dec 2100 23:59:59 GMT", "9" * 400])
 def test_the_pause_that_the_server_wants_is_kept_and_capped(fake_server: FakeServer, wanted: str) -> None:
     fake_server.script(status(429, "", retry_after=wanted))
     [retry] = ask(fake_server, retries=RetryPolicy(first_delay=0, longest_delay=0.01)).retries
