@@ -1,4 +1,5 @@
-# Every target sets up what it needs by itself: a virtual environment from the package index and, for the tests, a browser.
+# Every target sets up what it needs by itself: a virtual environment from the package index and, for the tests, a browser
+# and Docker Engine.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,6 +14,7 @@ demo: $(INSTALLED)  ## ask the demo model every bundled suite, and make its repo
 
 test: $(INSTALLED)  ## run all tests
 	scripts/install-browser
+	scripts/start-docker $(BIN)/python
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests --ignore tests/binary
 
 test-binary: $(INSTALLED)  ## build a real llama-server, and run the tests that need one

@@ -14,16 +14,20 @@ if TYPE_CHECKING:
     from pytest_polecat.records.profile import Profile as Profile
     from pytest_polecat.records.question import Question as Question
     from pytest_polecat.records.question import SuiteHeader as SuiteHeader
+    from pytest_polecat.sandbox.errors import CandidateError as CandidateError
+    from pytest_polecat.sandbox.sandbox import Sandbox as Sandbox
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "CandidateError": "sandbox.errors",
     "Check": "grading.checks",
     "CheckResult": "grading.checks",
     "Missed": "errors",
     "Profile": "records.profile",
     "Question": "records.question",
     "Reply": "grading.readable:ReadableReply",
+    "Sandbox": "sandbox.sandbox",
     "Score": "grading.score",
     "SuiteHeader": "records.question",
     "question": "questions.decorators",

@@ -10,6 +10,7 @@ import typer
 from pytest_polecat import __version__
 from pytest_polecat.asking.tables import nearest, shown
 from pytest_polecat.cli_profiles import profiles_app
+from pytest_polecat.cli_sandbox import sandbox_app
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.rundir import RunDir
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(profiles_app, name="profiles")
+app.add_typer(sandbox_app, name="sandbox")
 
 _RUNS = Path("polecat-runs")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pytest_polecat.asking.conversation import Conversation
     from pytest_polecat.asking.model import Model, ServerHandle
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_polecat.questions.cases import CaseParam
     from pytest_polecat.records.profile import Profile
     from pytest_polecat.records.question import Question
+    from pytest_polecat.sandbox.sandbox import Sandbox
 
 
 def _asking(request: pytest.FixtureRequest) -> ItemHooks:
@@ -124,6 +125,16 @@ def grade(
             pytest.fail("; ".join(f"{finding.check}: {finding.message}" for finding in missed), pytrace=False)
 
     return by_checks
+
+
+@pytest.fixture
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Containers for code that a model wrote: `candidate = sandbox.load(reply.code())`, then call it."""
+    from pytest_polecat.sandboxing import open_sandbox
+
+    sandbox = open_sandbox(request.config)
+    yield sandbox
+    sandbox.close()
 
 
 @pytest.fixture

@@ -45,6 +45,12 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="The llama-server (or llama) program that profiles start (default: $POLECAT_LLAMA_SERVER, else on PATH)",
     )
+    option(
+        "--polecat-sandbox-image",
+        metavar="IMAGE",
+        help="The image that candidates run in (default: the one that `polecat sandbox build` makes)",
+    )
+    option("--polecat-sandbox-runtime", metavar="NAME", help="The container runtime, such as runsc (default: Docker's)")
     option("--polecat-config", metavar="FILE", help="The polecat.toml to use (default: searched upward from here)")
     option(
         "--polecat-selftest",

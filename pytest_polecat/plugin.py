@@ -20,6 +20,7 @@ from pytest_polecat.fixtures import (
     profile,
     question,
     reply,
+    sandbox,
     score,
     server,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "profile",
     "question",
     "reply",
+    "sandbox",
     "score",
     "server",
 ]

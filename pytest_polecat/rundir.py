@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.records.attempt import Attempt, Case
-from pytest_polecat.records.run import Run
+from pytest_polecat.records.run import Run, SandboxRun
 
 
 class RunDir:
@@ -101,6 +101,17 @@ class RunDir:
     def write_run(self, run: Run) -> None:
         """Replace the identity of the run."""
         write_atomically(self.path / "run.json", run.model_dump_json(indent=2).encode())
+
+    def write_sandbox(self, sandbox: SandboxRun) -> None:
+        """Note what code runs in; every worker notes the same."""
+        write_atomically(self.path / "sandbox.json", sandbox.model_dump_json(indent=2).encode())
+
+    def sandbox(self) -> SandboxRun | None:
+        """What code ran in, None if none did."""
+        try:
+            return SandboxRun.model_validate_json((self.path / "sandbox.json").read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
 
     def attempts(self) -> Iterator[Attempt]:
         """The attempts, in the order in which they were finished; a torn last line is left out."""

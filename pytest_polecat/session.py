@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from pytest_polecat.errors import PolecatError
 from pytest_polecat.grading.grader import constraining_schema
 from pytest_polecat.items import ItemHooks, Share, selected_case
 from pytest_polecat.questions.collecting import case_of
+from pytest_polecat.records.profile import Profile
 from pytest_polecat.reporting.pytest_html import PytestHtml
 from pytest_polecat.rundir import RunDir
+from pytest_polecat.sandbox.errors import SandboxError
 from pytest_polecat.settings import Settings
 
 _CONTROLLER = "polecat-controller"
@@ -90,20 +93,36 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
     grader = registry.grader(config)
 
     def make_asker() -> Asker:
-        slots = max(profile.parallel for profile in profiles.values())
         return Asker(
             servers,
             KeptReplies(run),
             seed=settings.seed,
             schema_of=lambda question: constraining_schema(question, grader),
-            connections=width(slots, share.of) + 1,
+            connections=width(_slots(profiles), share.of) + 1,
             weights=weights,
             alone=share.of == 1,
         )
 
+    config.stash[startup.RUN], config.stash[startup.SLOTS] = run, -(-_slots(profiles) // share.of)
+    if any("sandbox" in getattr(item, "fixturenames", ()) for item in session.items):
+        _open_pool(config)
     worker = getattr(config, "workerinput", {}).get("workerid", "")
     hooks = ItemHooks(settings, profiles, grader, make_asker, share, worker)
     config.pluginmanager.register(hooks, "polecat-items")
+
+
+def _open_pool(config: pytest.Config) -> None:
+    """The first containers start while the first questions are asked; if they can't, it is said at once."""
+    from pytest_polecat.sandboxing import pool_of
+
+    try:
+        pool_of(config)
+    except SandboxError as error:
+        _tell(config, f"polecat: {error}")
+
+
+def _slots(profiles: Mapping[str, Profile]) -> int:
+    return max(profile.parallel for profile in profiles.values())
 
 
 def _controller(config: pytest.Config, settings: Settings, run: RunDir, workers: int) -> Controller:

@@ -16,10 +16,14 @@ from pytest_polecat.demo.profiles import PROFILES
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.questions import selftest, suites
 from pytest_polecat.records.profile import Profile
+from pytest_polecat.rundir import RunDir
 from pytest_polecat.settings import Settings
 
 PROFILES_KEY = pytest.StashKey[Mapping[str, Profile]]()
 BOOK = pytest.StashKey[ProfileBook]()
+RUN = pytest.StashKey[RunDir]()
+SLOTS = pytest.StashKey[int]()
+"""How many questions this process may be grading at once."""
 
 _LARGE = 2**30
 """Bytes from which on hashing takes noticeable seconds."""

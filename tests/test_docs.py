@@ -16,6 +16,7 @@ from pytest_polecat.asking.launch.base import Launch, Launcher
 from pytest_polecat.asking.profiles import load
 from pytest_polecat.cli import app
 from pytest_polecat.cli_profiles import profiles_app
+from pytest_polecat.cli_sandbox import sandbox_app
 from pytest_polecat.grading.checks import BUILTIN
 from pytest_polecat.questions.schema import suite_schema
 from pytest_polecat.records.run import Served, Weights
@@ -81,6 +82,7 @@ def test_the_reference_names_every_command_and_no_other() -> None:
     text = (ROOT / "docs/reference/polecat.md").read_text(encoding="utf-8")
     commands = {each.name or each.callback.__name__ for each in app.registered_commands if each.callback}
     commands |= {f"profiles {each.name}" for each in profiles_app.registered_commands}
+    commands |= {f"sandbox {each.name}" for each in sandbox_app.registered_commands}
     assert set(re.findall(r"^\| `polecat ([a-z ]+[a-z])", text, re.MULTILINE)) == commands
 
 

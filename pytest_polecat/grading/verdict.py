@@ -13,6 +13,7 @@ from pytest_polecat.grading.grader import MESSAGE_LIMIT, Grade
 from pytest_polecat.grading.score import Score
 from pytest_polecat.records.outcome import FailureMode, Outcome
 from pytest_polecat.records.reply import Reply
+from pytest_polecat.sandbox.errors import CandidateError, SandboxError
 
 HELPERS = (
     "use assert, pytest.fail or polecat.Missed for what the model did wrong, and reply.code(), .files(), .json(), "
@@ -41,7 +42,7 @@ def conclude(
     """
     if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
         return Verdict(Outcome.SKIPPED, 0, message=_sentence(error))
-    if isinstance(error, ServerError):
+    if isinstance(error, ServerError | SandboxError):
         return Verdict(Outcome.BROKEN, 0, FailureMode(error.mode), _sentence(error))
     if last is not None and last.error is not None and grade is None:
         outcome = Outcome.BROKEN if last.error.mode.infrastructure else Outcome.MISSED
@@ -71,7 +72,8 @@ def broken(message: str) -> Verdict:
 
 
 def _models_doing(error: BaseException) -> bool:
-    return isinstance(error, AssertionError | pytest.fail.Exception | unittest.TestCase.failureException)
+    known = AssertionError | pytest.fail.Exception | unittest.TestCase.failureException | CandidateError
+    return isinstance(error, known)
 
 
 def _earned(points: float, score: Score, grade: Grade | None, *, passed: bool) -> float:
@@ -88,7 +90,7 @@ def _mode(error: BaseException, grade: Grade | None, last: Reply | None) -> Fail
         return nothing[0]
     if grade is not None and grade.missed:
         own = grade.missed[0].mode or FailureMode.WRONG_ANSWER
-    elif isinstance(error, Missed):
+    elif isinstance(error, Missed | CandidateError):
         own = _known_mode(error.mode)
     else:
         own = FailureMode.TEST_FAILURE

@@ -119,6 +119,15 @@ class Host(StoredRecord):
     polecat: str = ""
 
 
+class SandboxRun(StoredRecord):
+    """What code ran in: the image's id, the engine and its version, the runtime, and the hash of what runs inside."""
+
+    image: str
+    engine: str
+    runtime: str
+    runner: str
+
+
 class Run(StoredRecord):
     """`run.json`. `selected` counts the test items that asked, `deselected` those left out by `-k` or limits."""
 
@@ -136,6 +145,7 @@ class Run(StoredRecord):
     deselected: int = 0
     profiles: dict[str, ProfileRun] = {}
     suites: dict[str, SuiteRun] = {}
+    sandbox: SandboxRun | None = None
     extra: dict[str, JsonValue] = {}
 
     @property

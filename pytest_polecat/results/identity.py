@@ -63,7 +63,9 @@ def finished(identity: Run, run: RunDir, *, interrupted: bool) -> Run:
     """The identity completed with how each profile was served."""
     profiles = {name: _served(each, run) for name, each in identity.profiles.items()}
     status = "interrupted" if interrupted else "finished"
-    return identity.model_copy(update={"status": status, "finished": _now(), "profiles": profiles})
+    return identity.model_copy(
+        update={"status": status, "finished": _now(), "profiles": profiles, "sandbox": run.sandbox()}
+    )
 
 
 def _served(profile: ProfileRun, run: RunDir) -> ProfileRun:

@@ -1,0 +1,69 @@
+"""Docker Engine: reached, looked at for what is needed, and swept of what dead runs left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_polecat.sandbox.containers import Container, Limits
+from pytest_polecat.sandbox.daemon import connect, find_image, reason, sweep, version_of
+from pytest_polecat.sandbox.errors import SandboxError
+from pytest_polecat.sandbox.image import default_image
+
+
+@dataclass(frozen=True)
+class About:
+    """What tells one sandbox from another: the image's id, the engine's version, the runtime."""
+
+    image: str
+    engine: str
+    runtime: str
+
+
+class Engine:
+    """Makes containers of one image. Raises `SandboxError`, one line with the mend, for whatever is not there."""
+
+    def __init__(self, image: str, *, runtime: str | None = None, limits: Limits | None = None) -> None:
+        self.image = image
+        self.runtime = runtime
+        self.limits = limits or Limits()
+        self._client = connect()
+        try:
+            self._image_id = self._image(image)
+        except SandboxError:
+            self._client.close()
+            raise
+
+    @property
+    def about(self) -> About:
+        """What goes into the record."""
+        return About(image=self._image_id, engine=version_of(self._client), runtime=self.runtime or "default")
+
+    def container(self) -> Container:
+        """A container that is ready."""
+        import docker.errors
+
+        try:
+            made = Container(self._client, self._image_id, self.limits, self.runtime)
+        except (docker.errors.APIError, OSError) as error:
+            raise SandboxError(f"Docker could not start a sandbox: {reason(error)}") from error
+        try:
+            made.wait_ready()
+        except BaseException:
+            made.remove()
+            raise
+        return made
+
+    def sweep(self) -> int:
+        """Remove the sandboxes that dead runs of this machine left; how many there were."""
+        return sweep(self._client)
+
+    def close(self) -> None:
+        """Close the connections to the engine."""
+        self._client.close()
+
+    def _image(self, name: str) -> str:
+        found = find_image(self._client, name)
+        if found is None:
+            mend = "make it: polecat sandbox build" if name == default_image() else f"fetch it: docker pull {name}"
+            raise SandboxError(f"Docker has no image {name}; {mend}")
+        return found
