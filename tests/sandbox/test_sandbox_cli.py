@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Protocol
 
+import docker.errors
 import pytest
 from docker import DockerClient
 
@@ -20,6 +21,7 @@ from pytest_polecat import cli
 from pytest_polecat.sandbox import daemon, image
 from pytest_polecat.sandbox.daemon import connect
 from pytest_polecat.sandbox.labels import PREFIX, labels
+from tests.asking.launch.helpers import until
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,19 @@ def fake_daemon(address: Path) -> Iterator[FakeDaemon]:
 # build
 
 
+def remove_image(client: DockerClient, name: str) -> None:
+    """Docker still holds it for the moment in which the last container of it goes."""
+
+    def removed() -> bool:
+        try:
+            client.images.remove(name)
+        except docker.errors.APIError as error:
+            return isinstance(error, docker.errors.ImageNotFound)
+        return True
+
+    assert until(removed)
+
+
 def test_build_makes_the_image_of_the_dockerfile_and_then_finds_it(
     polecat: Polecat, client: DockerClient, host_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,7 +159,7 @@ def test_build_makes_the_image_of_the_dockerfile_and_then_finds_it(
         assert polecat("build") == Result(0, [ready], [])
         assert [line.partition(":")[0] for line in polecat("check").out] == ["engine", "image", "sandbox", "call"]
     finally:
-        client.images.remove(name)
+        remove_image(client, name)
 
 
 def test_build_without_a_registry_names_the_way_without_one(
@@ -183,7 +198,7 @@ def test_check_tells_each_step_and_leaves_nothing(client: DockerClient, host_ima
     )
     for pattern, line in zip(patterns, out.splitlines(), strict=True):
         assert re.fullmatch(pattern, line)
-    assert not client.api.containers(all=True, filters={"label": f"{PREFIX}.pid={check.pid}"})
+    assert until(lambda: not client.api.containers(all=True, filters={"label": f"{PREFIX}.pid={check.pid}"}))
 
 
 def test_check_of_an_unknown_runtime_fails_with_dockers_reason(
@@ -202,13 +217,13 @@ def test_check_of_an_image_without_python_fails_with_the_containers_reason(
     client.api.import_image_from_data(bytes(10240), *name.split(":"))
     try:
         result = polecat("check", "--image", name)
-        left = client.api.containers(all=True, filters={"ancestor": name})
+        gone = until(lambda: not client.api.containers(all=True, filters={"ancestor": name}))
     finally:
         client.images.remove(name, force=True)
     assert result.status == 1
     assert result.out[-1].startswith("failed: Docker could not start a sandbox: ")
     assert "python3" in result.out[-1]
-    assert not left
+    assert gone
 
 
 @pytest.mark.parametrize(

@@ -38,22 +38,11 @@ _OTHER_FILES = (
     "-jf",
 )
 _DOWNLOADS = ("--hf-repo", "--hf-file", "--model-url", "-mu", "--docker-repo", "-dr")
-_OURS = frozenset(
-    {
-        "--host",
-        "--port",
-        "--reuse-port",
-        "--alias",
-        "--parallel",
-        "--metrics",
-        "--slots",
-        "--no-slots",
-        "--ui",
-        "--no-ui",
-    }
-    | {"--api-key", "--api-key-file", "--api-prefix", "--ssl-key-file", "--ssl-cert-file", "--path"}
-    | {"--log-file", "--log-disable", "--log-jsonl", "--no-log-jsonl", "--log-colors"}
-)
+_ADDRESS = ("--host", "--port", "--reuse-port", "--path", "--api-prefix", "--ssl-key-file", "--ssl-cert-file")
+_ACCESS = ("--alias", "--api-key", "--api-key-file", "--metrics", "--slots", "--no-slots", "--ui", "--no-ui")
+_LOG = ("--log-file", "--log-disable", "--log-jsonl", "--no-log-jsonl", "--log-colors")
+_OURS = frozenset((*_ADDRESS, *_ACCESS, *_LOG, "--parallel"))
+"""What polecat sets itself, or must not be set: how the server is reached and looked at, and its slots."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +157,7 @@ def _words(args: Mapping[str, JsonValue], build: Build) -> Iterator[str]:
             case bool():
                 yield from (flag, "on" if value else "off")
             case list():
-                yield from (flag, ",".join(map(str, value)))
+                yield from (flag, ",".join(each if isinstance(each, str) else json.dumps(each) for each in value))
             case dict():
                 yield from (flag, json.dumps(value))
             case None:
