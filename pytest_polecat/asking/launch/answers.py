@@ -100,7 +100,8 @@ class Answers:
     def _sampling(self, profile: Profile) -> dict[str, Any]:
         """The profile's parameters over the server's own defaults."""
         settings = _dict(_dict(self.props.get("default_generation_settings")).get("params"))
-        defaults = {name: settings[name] for name in _SAMPLING if isinstance(settings.get(name), int | float)}
+        # The server counts in 32 bits: 0.8 is 0.800000011920929 there.
+        defaults = {name: _rounded(settings[name]) for name in _SAMPLING if isinstance(settings.get(name), int | float)}
         # -1: as many tokens as the context holds.
         defaults = {name: value for name, value in defaults.items() if name != "max_tokens" or value > 0}
         return {**defaults, **profile.sampling.fields()}
@@ -112,6 +113,10 @@ def _get(client: httpx.Client, url: str) -> object:
         return response.json() if response.is_success else None
     except (httpx.HTTPError, ValueError):
         return None
+
+
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _dict(value: object) -> dict[str, Any]:
