@@ -55,7 +55,7 @@ def memory_lines(inspections: Sequence[Inspection], room: Room) -> Iterator[str]
 
 
 def memory_problems(inspections: Sequence[Inspection], room: Room) -> Iterator[str]:
-    """What does not fit: each profile by itself, since one server is up at a time, then all of them together."""
+    """What does not fit: each profile by itself, since one server is up at a time."""
     for each in inspections:
         if each.need and (lack := lacking(each.need, room)):
             yield f"{each.profile} does not fit: {lack}"

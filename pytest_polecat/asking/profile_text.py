@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from pytest_polecat.asking.commands import words_shown
 from pytest_polecat.asking.inheritance import leaves
 from pytest_polecat.asking.secrets import HIDDEN, is_secret, safe_text, safe_url, safe_words
 from pytest_polecat.asking.tables import Key, dotted, shown
@@ -42,7 +43,7 @@ def without_secrets(profile: Profile) -> Profile:
 def asked_model(profile: Profile) -> str:
     """What a profile asks, in a word: its model, the one on its command line, or its URL."""
     flags = ("-m", "--model", "-hf", "--hf-repo")
-    named = (after for flag, after in pairwise(_words(profile.command or "")) if flag in flags)
+    named = (after for flag, after in pairwise(words_shown(profile.command)) if flag in flags)
     return profile.model or next(named, "") or safe_url(profile.url or "")
 
 
@@ -69,19 +70,12 @@ def _hidden(key: Key, value: Any) -> Any:
         case ("wrapper",), list():
             return safe_words(value)
         case ("command",), str():
-            words = _words(value)
+            words = words_shown(value)
             safe = safe_words(words)
             return value if safe == words else shlex.join(safe)
         case _, str():
             return safe_text(value)
     return value
-
-
-def _words(command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError:
-        return [command]
 
 
 def toml_value(value: Any) -> str:

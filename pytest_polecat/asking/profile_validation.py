@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ValidationError
 
 from pytest_polecat.asking.apis.anthropic_request import unsupported
-from pytest_polecat.asking.commands import slots_asked
+from pytest_polecat.asking.commands import slots_asked, split_words
 from pytest_polecat.asking.tables import Key, Table, Tables, did_you_mean, dotted, kind
 from pytest_polecat.errors import ProfileError
 from pytest_polecat.records.profile import Price, Profile, Reasoning
@@ -107,9 +106,9 @@ def _is_address(url: str) -> bool:
 
 def _command_problem(command: str) -> str:
     try:
-        empty = not shlex.split(command)
+        empty = not split_words(command)
     except ValueError as error:
-        return f"not a command line: {str(error).lower()}; close the quotes"
+        return str(error)
     return "is empty; write a llama-server command line, or drop the key" if empty else ""
 
 

@@ -2,12 +2,12 @@
 
 import os
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_polecat.asking.commands import words_shown
 from pytest_polecat.asking.inheritance import Resolved, resolve
 from pytest_polecat.asking.profile_validation import key_env_problem
 from pytest_polecat.asking.tables import Tables, did_you_mean, kind, nearest, shown
@@ -107,7 +107,7 @@ def fingerprint(profile: Profile, weights: Mapping[str, str] | None = None) -> s
         left_out = _REACHED_BY.union(*(_FILE_FLAGS.get(key, ()) for key in hashes))
         asked |= {"url": None, **dict.fromkeys(hashes.keys() & _FILE_FLAGS.keys())}
         asked["args"] = {flag: value for flag, value in asked["args"].items() if _flag(flag) not in left_out}
-        asked["command"] = list(_without_flags(_words(profile.command), left_out))
+        asked["command"] = list(_without_flags(words_shown(profile.command), left_out))
     return content_hash(_sparse(asked), hashes or None)
 
 
@@ -176,13 +176,6 @@ def _expanded(path: str) -> str:
         return str(Path(path).expanduser()) if path.startswith("~") else path
     except RuntimeError:
         return path
-
-
-def _words(command: str | None) -> list[str]:
-    try:
-        return shlex.split(command or "")
-    except ValueError:
-        return [command or ""]
 
 
 def _flag(word: str) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from pytest_polecat.asking.commands import Written, written
 from pytest_polecat.asking.presets import flags
 from pytest_polecat.asking.presets.ini import FILES
 from pytest_polecat.asking.presets.ini_grammar import KEY, unwritable, write
-from pytest_polecat.asking.presets.server_command import ServerCommand, arguments, split
+from pytest_polecat.asking.presets.server_command import arguments
 from pytest_polecat.asking.tables import shown
 from pytest_polecat.errors import ProfileError
 from pytest_polecat.records.profile import Profile
@@ -111,7 +112,7 @@ def _from_args(profile: Profile) -> _Given:
             yield f"args.{key}", name, _written(value)
 
 
-def _from_command(profile: Profile, command: ServerCommand, notes: list[str]) -> _Given:
+def _from_command(profile: Profile, command: Written, notes: list[str]) -> _Given:
     repeated: dict[str, str] = {}
     try:
         for name, value in arguments(command.words):
@@ -142,22 +143,25 @@ def _from_keys(profile: Profile, notes: list[str]) -> _Given:
             notes.append(f"{profile.name}: sampling.{shown(field)} is left out: {_NO_PLACE}")
 
 
-def _command(profile: Profile) -> ServerCommand | None:
+def _command(profile: Profile) -> Written | None:
     if profile.command is None:
         return None
     try:
-        return split(profile.command)
+        command = written(profile)
     except ValueError as error:
         raise _error(profile, "command", str(error)) from None
+    if command.program is None:
+        raise _error(profile, "command", "names no program; write a llama-server command line")
+    return command
 
 
-def _lost(profile: Profile, command: ServerCommand | None) -> Iterator[str]:
+def _lost(profile: Profile, command: Written | None) -> Iterator[str]:
     for key, default in Profile.model_fields.items():
         if key not in _ELSEWHERE and getattr(profile, key) != default.default:
             yield key
     if profile.launcher not in (None, "binary"):
         yield "launcher"
-    if command and "/" in command.program:
+    if command and "/" in (command.program or ""):
         yield "the path of its program"
 
 

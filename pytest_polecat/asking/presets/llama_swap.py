@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_polecat.asking.commands import Written, split_words
 from pytest_polecat.asking.presets import flags
 from pytest_polecat.asking.presets.found import Finds, Found
 from pytest_polecat.asking.presets.macros import ENVIRONMENT, PORT, Macros, macros_of
-from pytest_polecat.asking.presets.server_command import ServerCommand, name_of, recognized, split_words, without
+from pytest_polecat.asking.presets.server_command import name_of, recognized, without
 from pytest_polecat.asking.presets.yaml_document import Document
 from pytest_polecat.asking.tables import Key, Table, kind, shown
 from pytest_polecat.records.request import Sampling
@@ -134,14 +135,14 @@ def _without_comments(command: str) -> str:
     return "\n".join(line for line in command.split("\n") if not line.strip().startswith("#"))
 
 
-def _command(name: str, command: ServerCommand, notes: list[str]) -> str:
+def _command(name: str, command: Written, notes: list[str]) -> str:
     """The command line less what polecat sets itself: the program, and a line for each flag."""
     kept = list(without(command.words, flags.NOT_OURS))
     given = {name_of(words[0]) for words in without(command.words, frozenset()) if words[0].startswith("-")}
     # That llama-swap's address and name are not kept goes without saying.
     unsaid = sorted(given & flags.NOT_OURS - flags.ADDRESS)
     notes += (f"{name}: --{flag} is left out: {flags.why_not(flag)}" for flag in unsaid)
-    first = [command.program]
+    first = [command.program or "", *command.subcommand]
     if kept and not kept[0][0].startswith("-"):
         first += kept.pop(0)
     lines = [" ".join(shlex.quote(_with_port(word)) for word in words) for words in (first, *kept)]

@@ -104,9 +104,9 @@ def canonical(flag: str) -> str:
     return _CANONICAL.get(flag, flag)
 
 
-def read(words: Sequence[str], build: Build | None) -> list[Argument]:
-    """The words of a command line as arguments; without a build, by what is known of all of them."""
-    return read_words(words, build.flags if build else {}, LEGACY)
+def read(words: Sequence[str], build: Build) -> list[Argument]:
+    """The words of a command line as arguments, by what this build and other ones know."""
+    return read_words(words, build.flags, LEGACY)
 
 
 def translate(arguments: Sequence[Argument], build: Build) -> Translated:
@@ -133,9 +133,7 @@ def _in_words_of(argument: Argument, build: Build) -> list[Argument]:
     if build.takes(argument.flag):
         return [argument]
     spelt = spelling(name, build)
-    if spelt is None:
-        raise BadFlagError(f"build {build.name} of the server has no flag {argument.flag}; {_instead(argument, build)}")
-    return [replace(argument, flag=spelt)]
+    return [replace(argument, flag=spelt)] if spelt else _refused(argument, build)
 
 
 def _flash(argument: Argument, build: Build) -> list[Argument]:
