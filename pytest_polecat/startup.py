@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_polecat.asking.launch import builtin_launchers
-from pytest_polecat.asking.launch.base import Launcher, files_of
+from pytest_polecat.asking.launch.base import Launcher, files_of, launcher_of
 from pytest_polecat.asking.profiles import ProfileBook, api_key, find_config, load
 from pytest_polecat.asking.weights.digest import cached_sha256, sha256_of, weights_files
 from pytest_polecat.demo.launcher import DemoLauncher
@@ -47,14 +47,9 @@ def check_launchable(config: pytest.Config) -> None:
         for profile in config.stash[PROFILES_KEY].values():
             if profile.launcher_name == selftest.LAUNCHER:
                 continue
-            if profile.launcher_name not in known:
-                names = ", ".join(sorted(known))
-                raise PolecatError(
-                    f"profile {profile.name}: there is no launcher {profile.launcher_name!r}; "
-                    f"set `launcher` to one of: {names}"
-                )
+            launcher = launcher_of(profile, known)
             api_key(profile)
-            known[profile.launcher_name].check(profile, config.stash[BOOK].models_dir)
+            launcher.check(profile, config.stash[BOOK].models_dir)
     except PolecatError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -67,7 +62,7 @@ def weight_hashes(config: pytest.Config, tell: Callable[[str], None]) -> dict[st
     try:
         for name, profile in config.stash[PROFILES_KEY].items():
             if profile.launcher_name != selftest.LAUNCHER:
-                files = files_of(known[profile.launcher_name], profile, models_dir)
+                files = files_of(launcher_of(profile, known), profile, models_dir)
                 hashes[name] = {key: _hash(path, tell) for key, path in files.items()}
     except OSError as error:
         raise pytest.UsageError(f"{error.filename}: the weights can't be read: {error.strerror}") from None

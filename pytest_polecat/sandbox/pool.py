@@ -13,6 +13,8 @@ from pytest_polecat.sandbox.errors import SandboxError
 
 _MAKERS = 2
 _GIVE_UP_AFTER = 3
+"""Failures in a row after which no more sandboxes are tried to be made."""
+
 _PATIENCE = 60.0
 
 
@@ -22,7 +24,7 @@ class Pool:
     def __init__(self, engine: Engine, size: int) -> None:
         self._engine = engine
         self._size = size
-        self._ready: queue.Queue[Container] = queue.Queue()
+        self._ready: queue.Queue[Container | None] = queue.Queue()
         self._work = ThreadPoolExecutor(_MAKERS, thread_name_prefix="polecat-pool")
         self._lock = threading.Lock()
         self._making = 0
@@ -33,16 +35,23 @@ class Pool:
         engine.sweep()
         self._refill()
 
+    @property
+    def _given_up(self) -> bool:
+        return self._failures >= _GIVE_UP_AFTER
+
     def take(self) -> Container:
         """A sandbox of one's own: give it back to `discard`. Raises `SandboxError` when none can be made."""
         self._refill()
-        while True:
-            try:
-                container = self._ready.get(timeout=0.2 if self._failure else _PATIENCE)
-            except queue.Empty:
-                raise self._failure or SandboxError(f"no sandbox was ready within {_PATIENCE:g} s") from None
-            self._refill()
-            return container
+        if self._given_up and self._ready.empty():
+            raise SandboxError(str(self._failure))
+        try:
+            container = self._ready.get(timeout=_PATIENCE)
+        except queue.Empty:
+            raise SandboxError(f"no sandbox was ready within {_PATIENCE:g} s") from None
+        if container is None:
+            raise SandboxError(str(self._failure))
+        self._refill()
+        return container
 
     def discard(self, container: Container) -> None:
         """Clear a used sandbox away, in the background."""
@@ -70,7 +79,7 @@ class Pool:
             if self._closed:
                 return
             wanted = self._size - self._ready.qsize() - self._making
-            if self._failures >= _GIVE_UP_AFTER:
+            if self._given_up:
                 wanted = 0
             self._making += max(0, wanted)
         for _ in range(wanted):
@@ -84,12 +93,16 @@ class Pool:
                 self._making -= 1
                 self._failures += 1
                 self._failure = error
+            if self._given_up:
+                self._ready.put(None)  # whoever waits need not wait any longer
+            else:
+                self._refill()
             return
         with self._lock:
             self._making -= 1
             if container is None:
                 return
-            self._failures, self._failure = 0, None
+            self._failures = 0
             self._alive.add(container)
         if self._closed:
             container.remove()

@@ -95,7 +95,7 @@ def _load(profile: Profile, url: str, model: str, give_up: threading.Event) -> N
     threading.Thread(target=ask, name="polecat-first-request", daemon=True).start()
     while not wait([loading], _PAUSE).done:
         if give_up.is_set():
-            raise ServerError(f"profile {profile.name!r}: {url} is still loading {model}", mode="connection")
+            raise ServerError(f"profile {profile.name!r}: {safe_url(url)} is still loading {model}", mode="connection")
     loading.result()
 
 

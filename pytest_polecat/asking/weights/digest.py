@@ -22,7 +22,7 @@ Stamp = list[list[str | int]]
 def sha256_of(paths: Path | Sequence[Path]) -> str:
     """The SHA-256, in hexadecimal digits, of a file, or of all parts of split weights one after another.
 
-    It is kept by path, size and time of the last change in `weights/sha256.json` of the user's cache folder; where that
+    It is kept by path, size, times of change and inode in `weights/sha256.json` of the user's cache folder; where that
     can't be written, it is computed each time. Raises `PolecatError` for a file that can't be read, or that changes
     meanwhile.
     """
