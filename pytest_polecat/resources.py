@@ -12,7 +12,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def bundled(name: str) -> Path:
-    """The bundled file or folder of this name, such as `suites`, `fixtures` or `fixtures/demo/replies.yaml`.
+    """The bundled file or folder of this name, such as `suites`, `fixtures` or `fixtures/demo`.
 
     A wheel carries it inside the package; in a checkout it stands beside the package.
     """

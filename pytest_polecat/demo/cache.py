@@ -23,12 +23,12 @@ _UNUSED_DAYS = 30
 def demo_model(name: str, replies: Path | None = None) -> Path:
     """The GGUF file of the demo model with this name (a key of `VARIANTS`), built if it isn't there yet.
 
-    `replies` is the spec of the replies, the bundled `fixtures/demo/replies.yaml` unless given. The file lies in
-    `$XDG_CACHE_HOME/polecat/demo` (`~/.cache/polecat/demo`), in the folder for temporary files if that can't be
-    written. Its name has a hash of the spec and of the generator, so a file that is there is the right one, and
-    processes that build it at once do no harm. Raises `PolecatError`.
+    `replies` is the spec of the replies, a file or a folder of them, the bundled `fixtures/demo` unless given. The
+    model's file lies in `$XDG_CACHE_HOME/polecat/demo` (`~/.cache/polecat/demo`), in the folder for temporary files if
+    that can't be written. Its name has a hash of the spec and of the generator, so a file that is there is the right
+    one, and processes that build it at once do no harm. Raises `PolecatError`.
     """
-    replies = replies or bundled("fixtures/demo/replies.yaml")
+    replies = replies or bundled("fixtures/demo")
     spec = load(replies)
     file_name = f"{name}-{_fingerprint(replies)}.gguf"
     problem: OSError | None = None
@@ -64,7 +64,8 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 def _fingerprint(replies: Path) -> str:
     digest = hashlib.sha256()
-    for file in (replies, *sorted(Path(__file__).parent.glob("*.py"))):
+    given = sorted(replies.glob("*.yaml")) if replies.is_dir() else [replies]
+    for file in (*given, *sorted(Path(__file__).parent.glob("*.py"))):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""What the demo model answers: the file `fixtures/demo/replies.yaml`.
+"""What the demo model answers: the files in `fixtures/demo`, one for each bundled suite.
 
 ```yaml
 default: I do not know.                       # when no trigger stands in the context
@@ -182,21 +182,68 @@ class _FaultError(ValueError):
         self.path: tuple[str | int, ...] = ("default",) if index is None else ("replies", index)
 
 
-def load(file: Path) -> Spec:
-    """Read and validate a file of replies; any fault is one `PolecatError` with file, line, trigger and mend."""
+def load(path: Path) -> Spec:
+    """Read and validate a file of replies, or all `*.yaml` files of a folder as one; one of them has the `default`.
+
+    Any fault is one `PolecatError` with file, line, trigger and mend.
+    """
+    parts = _Parts([_document(file) for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])])
     try:
-        document = Document(file, file.read_text(encoding="utf-8"))
+        return Spec.model_validate(parts.value)
+    except ValidationError as error:
+        raise PolecatError(_explained(parts, error)) from None
+
+
+def _document(file: Path) -> Document:
+    try:
+        return Document(file, file.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise PolecatError(f"{file}: not UTF-8 at byte {error.start}; save the file as UTF-8") from None
     except OSError as error:
         raise PolecatError(f"{file}: can't be read: {error.strerror}") from None
-    try:
-        return Spec.model_validate(document.value)
-    except ValidationError as error:
-        raise PolecatError(_explained(document, error)) from None
 
 
-def _explained(document: Document, error: ValidationError) -> str:
+class _Parts:
+    """Several files of replies as one value, and where each part of it stands."""
+
+    def __init__(self, documents: list[Document]) -> None:
+        self._documents = documents
+        self._replies = [
+            (document, index) for document in documents for index in range(len(_replies_in(document.value)))
+        ]
+
+    @property
+    def value(self) -> object:
+        """The values of all files; lists of replies follow each other."""
+        if len(self._documents) == 1:
+            return self._documents[0].value
+        merged: dict[str, object] = {}
+        for document in self._documents:
+            if not isinstance(document.value, dict):
+                raise PolecatError(f"{document.file}: it needs `replies`, a list")
+            if "default" in document.value and "default" in merged:
+                raise PolecatError(f"{document.file}:{document.line(('default',))}: another file has the `default`")
+            merged |= document.value
+        return merged | {"replies": [_replies_in(document.value)[index] for document, index in self._replies]}
+
+    def place(self, path: tuple[str | int, ...]) -> tuple[Document, tuple[str | int, ...]]:
+        """The file in which a part of the value stands, and its path there."""
+        match path:
+            case ("replies", int(number), *rest) if number < len(self._replies):
+                document, index = self._replies[number]
+                return document, ("replies", index, *rest)
+            case (str(key), *_):
+                named = (each for each in self._documents if isinstance(each.value, dict) and key in each.value)
+                return next(named, self._documents[0]), path
+        return self._documents[0], path
+
+
+def _replies_in(value: object) -> list[object]:
+    replies = value.get("replies") if isinstance(value, dict) else None
+    return replies if isinstance(replies, list) else []
+
+
+def _explained(parts: _Parts, error: ValidationError) -> str:
     details = error.errors(include_url=False)[0]
     path, problem = details["loc"], details["msg"]
     fault = details.get("ctx", {}).get("error")
@@ -206,6 +253,7 @@ def _explained(document: Document, error: ValidationError) -> str:
         problem = "unknown key; drop it or correct its spelling"
     elif details["type"] == "string_type":
         problem = f"should be a text; put {details['input']!r} in quotes"
+    document, path = parts.place(path)
     keys = [part for part in path if isinstance(part, str) and part != "replies" and not part[0].isupper()]
     named = [_trigger_at(document.value, path), *(f"`{key}`" for key in keys[-1:])]
     where = f"{document.file}:{document.line(path)}"

@@ -92,6 +92,6 @@ def test_the_bundled_replies_make_a_model(cache: Path) -> None:
 
 
 def test_what_is_not_bundled_is_an_error_with_its_name() -> None:
-    assert (bundled("fixtures") / "demo" / "replies.yaml").is_file()
+    assert (bundled("fixtures") / "demo" / "default.yaml").is_file()
     with pytest.raises(PolecatError, match="'nonsense' is missing"):
         bundled("nonsense")

@@ -28,7 +28,7 @@ def _profile(name: str) -> Profile:
 @pytest.mark.parametrize("name", PROFILES)
 def test_each_built_in_profile_gives_every_reply_of_the_bundled_file(name: str, tmp_path: Path) -> None:
     profile = _profile(name)
-    spec = load(bundled("fixtures/demo/replies.yaml"))
+    spec = load(bundled("fixtures/demo"))
     launch = DemoLauncher().prepare(profile, None, free_port())
     with running(launch, tmp_path / "log") as server:
         props = server.client.get("/props").json()

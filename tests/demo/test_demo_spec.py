@@ -116,3 +116,20 @@ def test_a_file_that_is_missing_or_not_yaml_is_refused_with_its_name(tmp_path: P
         _load(tmp_path, "default: [")
     with pytest.raises(PolecatError, match=r"replies\.yaml"):
         _load(tmp_path, "- a list")
+
+
+def test_a_folder_of_files_is_one_spec_and_a_fault_names_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("replies:\n  - {trigger: the one thing, text: A}\n")
+    (tmp_path / "b.yaml").write_text("default: No idea.\n")
+    (tmp_path / "c.yaml").write_text(
+        "replies:\n  - {trigger: the other thing, text: B}\n  - {trigger: a third thing, text: C}\n"
+    )
+    assert load(tmp_path).triggers == ("the one thing", "the other thing", "a third thing")
+    (tmp_path / "d.yaml").write_text("replies:\n\n  - {trigger: the fourth thing, text: see the other thing}\n")
+    with pytest.raises(
+        PolecatError, match=r"d\.yaml:3: trigger 'the fourth thing': its reply contains the trigger 'the other thing'"
+    ):
+        load(tmp_path)
+    (tmp_path / "d.yaml").write_text("default: Well.\n")
+    with pytest.raises(PolecatError, match=r"d\.yaml:1: another file has the `default`"):
+        load(tmp_path)
