@@ -7,9 +7,10 @@ INSTALLED := $(VENV)/.installed
 # Two at a time: the tests start real servers, and more would only fight over two cores.
 WORKERS ?= 2
 
-.PHONY: demo test test-binary lint format bench clean
+.PHONY: demo test test-binary soak lint format bench clean
 
 demo: $(INSTALLED)  ## ask the demo model every bundled suite, and make its report
+	-scripts/start-docker $(BIN)/python
 	$(BIN)/pytest --polecat-model=demo
 
 test: $(INSTALLED)  ## run all tests
@@ -20,6 +21,10 @@ test: $(INSTALLED)  ## run all tests
 test-binary: $(INSTALLED)  ## build a real llama-server, and run the tests that need one
 	program=$$(scripts/build-llama-server $(BIN)/python) && \
 	POLECAT_LLAMA_SERVER=$$program $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/binary
+
+soak: $(INSTALLED)  ## kill and resume 100 runs; `make test` does the same with 3
+	scripts/start-docker $(BIN)/python
+	POLECAT_SOAK_ROUNDS=100 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/soak
 
 lint: $(INSTALLED)  ## check style and types
 	$(BIN)/ruff format --check .

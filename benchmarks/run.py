@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import sandbox
+from benchmarks import asking, occupancy, sandbox, throughput
 from benchmarks.timing import by_turns, processor_seconds
 from pytest_polecat.sandbox.errors import SandboxError
 
@@ -62,6 +62,11 @@ BENCHMARKS: tuple[Callable[[Path], tuple[str, float, float]], ...] = (
     sandbox.graded_task,
     sandbox.one_call,
     sandbox.idle,
+    throughput.saturated,
+    throughput.suite,
+    throughput.memory,
+    *asking.ALL,
+    *occupancy.ALL,
 )
 
 
@@ -76,7 +81,7 @@ def main() -> int:
             print(f"{benchmark.__name__} was left out: {error}")
             continue
         over += figure > limit
-        print(f"{name:<66} {figure:8.2f}  (at most {limit:g}){'  OVER' if figure > limit else ''}")
+        print(f"{name:<82} {figure:8.2f}  (at most {limit:g}){'  OVER' if figure > limit else ''}")
     return 1 if over else 0
 
 

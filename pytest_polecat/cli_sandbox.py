@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from pytest_polecat.asking.tables import shown
-from pytest_polecat.sandbox.containers import Container
 from pytest_polecat.sandbox.daemon import connect, find_image, sweep, version_of
 from pytest_polecat.sandbox.engine import Engine
 from pytest_polecat.sandbox.errors import CandidateError, SandboxError
 from pytest_polecat.sandbox.host_image import make_host_image
 from pytest_polecat.sandbox.image import build_image, default_image
 from pytest_polecat.sandbox.sandbox import Sandbox
+from pytest_polecat.sandbox.supervised import Supervised
 
 sandbox_app = typer.Typer(help="The sandbox that a model's code runs in.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -73,7 +73,7 @@ def _try(engine: Engine) -> None:
     container = engine.container()
     seconds = time.monotonic() - begin
     typer.echo(f"sandbox: Python {container.python}, runtime {engine.about.runtime}, ready in {seconds:.2f} s")
-    sandbox = Sandbox(lambda: container, Container.remove)
+    sandbox = Sandbox(lambda: container, Supervised.remove)
     try:
         begin = time.monotonic()
         answer = sandbox.load(_SOURCE).add(2, 3)

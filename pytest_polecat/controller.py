@@ -5,26 +5,29 @@ Registered in pytest itself, never in an xdist worker. Without xdist the same pr
 
 from __future__ import annotations
 
+import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from pytest_polecat.asking.asker import WeightHashes
+from pytest_polecat.asking.identities import Identities
 from pytest_polecat.asking.launch.keeper import Servers
-from pytest_polecat.errors import PolecatError
+from pytest_polecat.errors import PolecatError, RecordingError
+from pytest_polecat.places import Place
 from pytest_polecat.questions import selftest
-from pytest_polecat.records.profile import Profile
+from pytest_polecat.records.activity import Activity
+from pytest_polecat.records.attempt import Case
 from pytest_polecat.records.run import Run
 from pytest_polecat.reporting import terminal
 from pytest_polecat.reporting.html.page import write_page
+from pytest_polecat.reporting.progress import Progress
 from pytest_polecat.reporting.selftest import write_proofs
-from pytest_polecat.results import identity
+from pytest_polecat.results import identity, proven
 from pytest_polecat.results.ledger import Ledger
 from pytest_polecat.results.proof import Proof, prove
 from pytest_polecat.results.summary import ProfileSummary, policy_line, summarise
-from pytest_polecat.rundir import RunDir
 from pytest_polecat.settings import Settings
 
 
@@ -35,37 +38,60 @@ class Controller:
         self,
         config: pytest.Config,
         settings: Settings,
-        run: RunDir,
-        profiles: Mapping[str, Profile],
+        place: Place,
+        identities: Identities,
         servers: Servers,
         workers: int,
-        weights: Mapping[str, WeightHashes],
     ) -> None:
         self.config = config
         self.settings = settings
-        self.run = run
-        self.profiles = profiles
+        self.place = place
+        self.run = place.run
+        self.identities = identities
+        self.profiles = identities.profiles
         self.servers = servers
         self.workers = workers
-        self.weights = weights
         self.ledger: Ledger | None = None
         self.exit_status = 0
         self.reports: dict[str, Path | None] = {}
         self.notes: list[str] = []
         self._identity: Run | None = None
         self._proofs: list[Proof] = []
+        self._keep = not settings.selftest
 
     @property
     def begun(self) -> bool:
         """Whether there is anything to record."""
         return self.ledger is not None
 
-    def begin(self) -> None:
-        """Open the run: what was selected is on disk now."""
+    def begin(self, cases: Sequence[Case] | None = None) -> bool:
+        """Open the run: what was selected is on disk now, and `cases` if it is known here.
+
+        Whether it was opened by this call.
+        """
         if self.begun or not (self.run.path / "selected.jsonl").exists():
+            return False
+        self._refuse_unproven()
+        self.run.take()
+        cases = self.run.cases() if cases is None else cases
+        self.ledger = Ledger(self.run, cases, self.place.earlier)
+        self._identity = self._begun(cases, self.ledger.resumed)
+        self.run.write_run(self._identity)
+        if self.workers > 1 and self.settings.replay is None and (self.ledger.missing or not cases):
+            for name, profile in self.profiles.items():
+                if profile.launcher_name != selftest.LAUNCHER:
+                    self.servers.begin(name)
+        return True
+
+    def _refuse_unproven(self) -> None:
+        if self.settings.allow_unproven:
             return
-        cases = self.run.cases()
-        self._identity = identity.started(
+        if why := proven.refusal(self.run.questions().values(), self.config.invocation_params.dir):
+            self._keep = self.place.before is not None
+            raise pytest.UsageError(why)
+
+    def _begun(self, cases: Sequence[Case], finished: int) -> Run:
+        begun = identity.started(
             self.run,
             self.config,
             self.profiles,
@@ -73,23 +99,37 @@ class Controller:
             seed=self.settings.seed,
             epochs=self.settings.epochs,
             workers=self.workers,
-            weights=self.weights,
+            identities=self.identities,
         )
-        self.run.write_run(self._identity)
-        self.ledger = Ledger(self.run, cases)
-        if self.workers > 1:
-            for name, profile in self.profiles.items():
-                if profile.launcher_name != selftest.LAUNCHER:
-                    self.servers.begin(name)
+        if self.settings.replay is not None:
+            return identity.replayed(begun, self.settings.replay.run)
+        if self.place.before is None:
+            return begun
+        changes = self.place.earlier.changes(cases)
+        self._tell(f"polecat: resuming the run {self.run.id}: {finished} of {len(cases)} finished")
+        for change in changes:
+            self._tell(f"polecat: {change}")
+        return identity.resumed(begun, self.place.before, self.run, finished=finished, changes=changes)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write the attempt down before anybody else sees the report, and leave the short form on it."""
         if self.ledger is None:
             return
-        slim = self.ledger.record(report)
+        try:
+            slim = self.ledger.record(report)
+        except OSError as error:
+            pytest.exit(str(RecordingError.of(self.run.path, error)))
         if slim is not None:
             report.polecat = slim  # type: ignore[attr-defined]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Let go of the reports of set-ups and tear-downs that say nothing: pytest keeps them all to the end."""
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        kept = reporter.stats.get("", []) if reporter is not None and self.ledger is not None else []
+        while kept and kept[-1].nodeid == nodeid and not kept[-1].sections:
+            kept.pop()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -101,6 +141,7 @@ class Controller:
         self.ledger.close()
         if self.settings.selftest:
             self._proofs = prove(self.run.questions().values(), self.run.attempts())
+            self.notes += proven.keep(each for proof in self._proofs for each in proof.judged)
             if exitstatus == pytest.ExitCode.OK and any(proof.faults for proof in self._proofs):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
             return
@@ -110,7 +151,10 @@ class Controller:
         if session.testsfailed > self.ledger.forgiven + self.ledger.broken:
             self.notes.append("something besides the questions failed; it decides the exit status")
         interrupted = stopped or exitstatus == pytest.ExitCode.INTERRUPTED or self.ledger.missing > 0
-        self._identity = identity.finished(self._identity, self.run, interrupted=interrupted)
+        if (interrupted or self.ledger.broken) and self.settings.replay is None:
+            self.notes.append(f"go on with: {_resuming(self._identity.command)}")
+        begun, self._identity = self._identity, identity.finished(self._identity, self.run, interrupted=interrupted)
+        self.notes += [*identity.served_differently(begun, self._identity), *proven.remarks(self._identity)]
         try:
             self.run.write_run(self._identity)
             self._write_pages()
@@ -123,7 +167,7 @@ class Controller:
         if self.ledger is None or self._identity is None:
             return
         if self.settings.selftest:
-            write_proofs(terminalreporter, self._proofs)
+            write_proofs(terminalreporter, self._proofs, self.notes)
             return
         terminal.write_summary(
             terminalreporter, self._identity, self.summaries(), self.reports, self.exit_status, self.notes
@@ -132,8 +176,28 @@ class Controller:
     def pytest_unconfigure(self) -> None:
         """Whatever happened, nothing of ours outlives pytest."""
         self.servers.stop()
-        if self.settings.selftest:
+        self.run.release()
+        if not self._keep:
             shutil.rmtree(self.run.path, ignore_errors=True)
+
+    def progress(self, activity: Activity) -> Progress:
+        """How far the run is, given what goes on."""
+        attempts = self.ledger.attempts if self.ledger else {}
+        return Progress(
+            done=len(attempts),
+            total=len(self.ledger.cases) if self.ledger else 0,
+            earlier=self.ledger.resumed if self.ledger else 0,
+            in_flight=activity.in_flight,
+            tokens=activity.tokens,
+            points=self.ledger.earned if self.ledger else 0,
+            doing=self.servers.starting,
+        )
+
+    def _tell(self, line: str) -> None:
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(line)
 
     def summaries(self) -> dict[str, ProfileSummary]:
         """The summary of each profile."""
@@ -163,3 +227,8 @@ class Controller:
             except PolecatError as error:
                 self.reports[name] = None
                 self.notes.append(str(error))
+
+
+def _resuming(command: Sequence[str]) -> str:
+    told = any(word.startswith("--polecat-resume") for word in command)
+    return shlex.join(command if told else (*command, "--polecat-resume"))

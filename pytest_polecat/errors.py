@@ -1,5 +1,9 @@
 """The errors that people meet: one clear line each, never a traceback."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import pytest
 
 
@@ -32,3 +36,15 @@ class ServerError(PolecatError):
     def __init__(self, message: str, mode: str = "server_crash") -> None:
         super().__init__(message)
         self.mode = mode
+
+
+class RecordingError(PolecatError):
+    """The run can't be written down any more: nothing may go on, for nothing of it would last."""
+
+    @classmethod
+    def of(cls, run: Path, error: OSError) -> RecordingError:
+        """Where, why, and what to do."""
+        return cls(
+            f"polecat: the run {run} can't be written: {error.strerror}; what is there is kept: "
+            "make room, and go on with --polecat-resume"
+        )

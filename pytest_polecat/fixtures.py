@@ -5,6 +5,7 @@ Every rung can be overridden in a conftest.py. Nothing heavy is imported here: t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,6 +42,12 @@ def _sitting(request: pytest.FixtureRequest) -> Sitting:
     return sitting
 
 
+def _question(case: CaseParam) -> Question:
+    if case.entry is None:
+        raise pytest.UsageError("this test is no question: decorate it with @polecat.question or @polecat.suite")
+    return case.entry.question
+
+
 @pytest.fixture
 def polecat_case() -> CaseParam:
     """What the item stands for; the plugin parametrizes it."""
@@ -75,19 +82,18 @@ def model(server: ServerHandle) -> Model:
 @pytest.fixture
 def question(polecat_case: CaseParam) -> Question:
     """The question that the test grades."""
-    if polecat_case.entry is None:
-        raise pytest.UsageError("this test is no question: decorate it with @polecat.question or @polecat.suite")
-    return polecat_case.entry.question
+    return _question(polecat_case)
 
 
 @pytest.fixture
 def polecat_replies(request: pytest.FixtureRequest, polecat_case: CaseParam, model: Model) -> tuple[ReadableReply, ...]:
     """The replies of the question's conversation, one for each turn that was reached.
 
-    What the model caused is in the replies; only a fault of ours or the machine's raises.
+    What the model caused is in the replies; only a fault of ours or the machine's raises. Where the question says
+    `answer_from: reasoning_if_empty`, an empty reply has its reasoning as content, and the attempt is flagged.
     """
     from pytest_polecat.errors import ServerError
-    from pytest_polecat.grading.readable import ReadableReply
+    from pytest_polecat.grading.readable import FROM_REASONING, ReadableReply, answering
 
     sitting = _sitting(request)
     asked = sitting.asked = model.answer(request.node.nodeid, polecat_case)
@@ -96,7 +102,12 @@ def polecat_replies(request: pytest.FixtureRequest, polecat_case: CaseParam, mod
     error = asked.replies[-1].error
     if error is not None and error.mode.infrastructure:
         raise ServerError(error.message, error.mode)
-    return tuple(ReadableReply.of(reply) for reply in asked.replies)
+    graded = [answering(reply, _question(polecat_case).answer_from) for reply in asked.replies]
+    if any(read is not reply for read, reply in zip(graded, asked.replies, strict=True)):
+        sitting.asked = replace(asked, replies=tuple(graded))
+        sitting.flags = flags = sitting.flags if isinstance(sitting.flags, list) else []
+        flags.append(FROM_REASONING)
+    return tuple(ReadableReply.of(reply) for reply in graded)
 
 
 @pytest.fixture
@@ -117,9 +128,18 @@ def grade(
 ) -> Callable[[Any], None]:
     """Grade by the question's declared checks: `grade(reply)` fails the test if any of them does not hold."""
 
+    def opened() -> Sandbox:
+        from pytest_polecat.sandboxing import open_sandbox
+
+        return open_sandbox(request.config)
+
     def by_checks(reply: Any) -> None:
         sitting = _sitting(request)
-        sitting.grade = _asking(request).grader.grade(question, [*polecat_replies[:-1], reply])
+        ahead = sitting.asked.graded if sitting.asked and reply is polecat_replies[-1] else None
+        if isinstance(ahead, Exception):
+            raise ahead
+        replies = [*polecat_replies[:-1], reply]
+        sitting.grade = ahead or _asking(request).grader.grade(question, replies, opened)
         missed = sitting.grade.missed
         if missed:
             pytest.fail("; ".join(f"{finding.check}: {finding.message}" for finding in missed), pytrace=False)
@@ -130,9 +150,13 @@ def grade(
 @pytest.fixture
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """Containers for code that a model wrote: `candidate = sandbox.load(reply.code())`, then call it."""
+    from pytest_polecat.items import SITTING
     from pytest_polecat.sandboxing import open_sandbox
 
     sandbox = open_sandbox(request.config)
+    if sitting := request.node.stash.get(SITTING, None):
+        sandbox.flags += sitting.flags
+        sitting.flags = sandbox.flags
     yield sandbox
     sandbox.close()
 

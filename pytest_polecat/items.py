@@ -7,22 +7,25 @@ there are questions to ask.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
+from pytest_polecat import second_try
 from pytest_polecat.asking.asker import Asked, Asker
 from pytest_polecat.asking.engine import Engine, Planned
-from pytest_polecat.errors import SuiteError
+from pytest_polecat.errors import RecordingError, SuiteError
 from pytest_polecat.grading.grader import Grade, Grader
 from pytest_polecat.grading.score import Score
 from pytest_polecat.grading.verdict import Verdict, broken, conclude
 from pytest_polecat.questions import selftest
 from pytest_polecat.questions.cases import CaseParam, Entry
-from pytest_polecat.questions.collecting import case_of
+from pytest_polecat.questions.collecting import ENTRIES, case_of
+from pytest_polecat.records.activity import Activity
 from pytest_polecat.records.attempt import Attempt, Case
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.records.profile import Profile
@@ -52,6 +55,7 @@ class Share:
 class Sitting:
     """One item's attempt while it lasts: what was asked, what was graded, and finally the record."""
 
+    about: Case
     entry: Entry
     case: CaseParam
     profile: Profile
@@ -59,10 +63,20 @@ class Sitting:
     grade: Grade | None = None
     score: Score = field(init=False)
     attempt: Attempt | None = None
+    flags: Sequence[str] = ()
     in_body: bool = False
+    sandbox_retried: bool = False
 
     def __post_init__(self) -> None:
         self.score = Score(self.entry.question.points)
+
+    def begin_again(self, item: pytest.Function) -> None:
+        """Forget what the body came to so far: it is run once more."""
+        self.sandbox_retried = True
+        self.grade = None
+        self.score = Score(self.entry.question.points)
+        if "score" in item.funcargs:
+            item.funcargs["score"] = self.score
 
 
 class ItemHooks:
@@ -71,19 +85,23 @@ class ItemHooks:
     def __init__(
         self,
         settings: Settings,
+        cases: Mapping[pytest.Item, Case],
         profiles: Mapping[str, Profile],
         grader: Grader,
         make_asker: Callable[[], Asker],
         share: Share,
         worker: str,
+        tell: Callable[[Activity], None] | None,
     ) -> None:
         self.settings = settings
         self.profiles = profiles
+        self._cases = cases
         self.grader = grader
         self.engine: Engine
         self._make_asker = make_asker
         self._share = share
         self._worker = worker
+        self._tell = tell
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -93,8 +111,9 @@ class ItemHooks:
         ahead: int | None = _AHEAD if share.strided else 0
         if share.strided and session.config.getoption("maxfail", 0):
             ahead = None
-        plan = list(_plan(items, self.profiles))
-        with Engine(plan, self._make_asker, workers=share.of, ahead=ahead) as self.engine:
+        plan = list(self._plan(items))
+        grade = partial(self._grade_ahead, session.config)
+        with Engine(plan, self._make_asker, workers=share.of, ahead=ahead, grade=grade, tell=self._tell) as self.engine:
             session.config.stash[ASKING] = self
             return (yield)
 
@@ -104,7 +123,7 @@ class ItemHooks:
         case = case_of(item)
         if case is None or case.entry is None or case.profile is None:
             return
-        item.stash[SITTING] = Sitting(case.entry, case, self.profiles[case.profile])
+        item.stash[SITTING] = Sitting(self._cases[item], case.entry, case, self.profiles[case.profile])
         self.engine.advance(item.nodeid)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -138,14 +157,25 @@ class ItemHooks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-        """An asynchronous grader that nothing runs is a fault of the suite, although pytest calls it a failure."""
-        try:
+        """Run a body that lost its sandbox once more.
+
+        An asynchronous grader that nothing runs is a fault of the suite, although pytest calls it a failure.
+        """
+        sitting = pyfuncitem.stash.get(SITTING, None)
+        if sitting is None:
             return (yield)
-        except pytest.fail.Exception as error:
-            unrun = inspect.iscoroutinefunction(pyfuncitem.function) and "not natively supported" in str(error)
-            if SITTING in pyfuncitem.stash and unrun:
-                raise SuiteError(f"{pyfuncitem.name} is async and no plugin runs it: {error}") from None
-            raise
+        try:
+            result = yield
+        except (Exception, pytest.fail.Exception) as error:
+            if not second_try.renewed(pyfuncitem, again=sitting.sandbox_retried):
+                if inspect.iscoroutinefunction(pyfuncitem.function) and "not natively supported" in str(error):
+                    raise SuiteError(f"{pyfuncitem.name} is async and no plugin runs it: {error}") from None
+                raise
+        else:
+            if not second_try.renewed(pyfuncitem, again=sitting.sandbox_retried):
+                return result
+        sitting.begin_again(pyfuncitem)
+        return pyfuncitem.ihook.pytest_pyfunc_call(pyfuncitem=pyfuncitem)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -153,6 +183,8 @@ class ItemHooks:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Put the record on the report that decides the item: the call's, or a set-up's that did not get there."""
         report = yield
+        if call.excinfo is not None and isinstance(call.excinfo.value, RecordingError):
+            pytest.exit(str(call.excinfo.value))
         sitting = item.stash.get(SITTING, None)
         # In the midst of a body, reports are made of its subtests.
         if sitting is None or sitting.in_body or (call.when == "setup" and report.passed):
@@ -179,6 +211,27 @@ class ItemHooks:
         report.polecat = record  # type: ignore[attr-defined]
         return report
 
+    def _plan(self, items: list[pytest.Item]) -> Generator[Planned]:
+        for item in items:
+            case = case_of(item)
+            if case is None or case.entry is None or case.profile is None:
+                continue
+            if "polecat_replies" not in getattr(item, "fixturenames", ()) or _may_not_run(item):
+                continue
+            declared = isinstance(item, pytest.Function) and hasattr(item.module, ENTRIES)
+            ahead = declared and self.grader.needs_sandbox(case.entry.question)
+            yield Planned(item.nodeid, case, self.profiles[case.profile], ahead)
+
+    def activity(self) -> Activity:
+        """What goes on in this process."""
+        return self.engine.activity if hasattr(self, "engine") else Activity()
+
+    def _grade_ahead(self, config: pytest.Config, case: CaseParam, asked: Asked) -> Grade:
+        from pytest_polecat.sandboxing import open_sandbox
+
+        assert case.entry is not None  # noqa: S101 - only questions are planned
+        return self.grader.grade(case.entry.question, asked.replies, partial(open_sandbox, config))
+
     def _conclude(
         self, item: pytest.Item, sitting: Sitting, error: BaseException | None, *, setting_up: bool = False
     ) -> Attempt:
@@ -196,7 +249,7 @@ class ItemHooks:
         self._record(item, sitting, broken(f"the test failed after its body had passed: {why[:200]}"))
 
     def _record(self, item: pytest.Item, sitting: Sitting, verdict: Verdict) -> Attempt:
-        sitting.attempt = _attempt(item.nodeid, sitting, verdict, self._worker)
+        sitting.attempt = _attempt(sitting, verdict, self._worker)
         told: dict[str, object] = {
             "suite": sitting.attempt.suite,
             "question": sitting.attempt.question,
@@ -218,63 +271,32 @@ def _judged_nothing(item: pytest.Item, sitting: Sitting) -> str:
     return ""
 
 
-def selected_case(item: pytest.Item) -> Case | None:
-    """The `Case` of an item that asks a question of a model; None for other items."""
-    param = case_of(item)
-    if param is None or param.entry is None or param.profile is None:
-        return None
-    return _case(item.nodeid, param, param.entry)
-
-
-def _plan(items: list[pytest.Item], profiles: Mapping[str, Profile]) -> Generator[Planned]:
-    for item in items:
-        case = case_of(item)
-        if case is None or case.entry is None or case.profile is None:
-            continue
-        if "polecat_replies" not in getattr(item, "fixturenames", ()) or _may_not_run(item):
-            continue
-        yield Planned(item.nodeid, case, profiles[case.profile])
-
-
 def _may_not_run(item: pytest.Item) -> bool:
     if any(item.iter_markers("skip")) or any(item.iter_markers("skipif")):
         return True
     return any(mark.kwargs.get("run") is False for mark in item.iter_markers("xfail"))
 
 
-def _case(nodeid: str, param: CaseParam, entry: Entry) -> Case:
-    return Case(
-        nodeid=nodeid,
-        suite=entry.header.suite,
-        question=entry.question.id,
-        hash=entry.hash,
-        profile=param.profile or "",
-        epoch=param.epoch,
-        variant=param.variant,
-        tier=entry.question.tier,
-        points=entry.question.points,
-    )
-
-
-def _attempt(nodeid: str, sitting: Sitting, verdict: Verdict, worker: str) -> Attempt:
+def _attempt(sitting: Sitting, verdict: Verdict, worker: str) -> Attempt:
     asked = sitting.asked or Asked(())
     replies = asked.replies
     timings = [reply.timings for reply in replies if reply.timings is not None]
-    flags = []
+    flags = [*sitting.flags, *(sitting.grade.flags if sitting.grade else ())]
     if verdict.outcome is Outcome.PASSED and any(reply.truncated for reply in replies):
         flags.append("truncated")
+    if sitting.sandbox_retried:
+        flags.append("sandbox_retried")
     if sitting.entry.question.constrained and any(_looks_unconstrained(reply.content) for reply in replies):
         flags.append("not_constrained")
     return Attempt(
-        **_case(nodeid, sitting.case, sitting.entry).model_dump(),
+        **sitting.about.model_dump(),
         outcome=verdict.outcome,
         earned=verdict.earned,
         mode=verdict.mode,
         message=verdict.message,
         findings=sitting.grade.findings if sitting.grade else _awards(sitting.score),
-        flags=tuple(flags),
+        flags=tuple(dict.fromkeys(flags)),
         replies=asked.keys,
-        seed=asked.seed,
         prompt_tokens=_total(reply.usage.prompt_tokens for reply in replies),
         completion_tokens=_total(reply.usage.completion_tokens for reply in replies),
         generation_ms=sum(timing.wall_ms for timing in timings) if timings else None,

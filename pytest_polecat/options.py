@@ -29,21 +29,40 @@ def add_options(parser: pytest.Parser) -> None:
         default=[],
         help="Suite to ask: a bundled one, one that an installed package brings, or a path; repeatable",
     )
-    option("--polecat-epochs", metavar="N", type=_at_least(1), default=1, help="Ask every question N times")
+    option("--polecat-epochs", metavar="N", type=_at_least(1), help="Ask every question N times (default: 1)")
     option("--polecat-limit", metavar="N", type=_at_least(1), help="Ask the first N questions of each suite only")
     option("--polecat-sample", metavar="N", type=_at_least(1), help="Ask N questions of each suite, drawn by the seed")
     option(
         "--polecat-seed",
         metavar="N",
         type=_at_least(0),
-        default=0,
         help="Seed of the first epoch, the next ones count up, and of --polecat-sample (default: 0)",
     )
     option("--polecat-runs", metavar="DIR", help="Folder to keep runs in (default: polecat-runs)")
     option(
+        "--polecat-resume",
+        metavar="RUN",
+        nargs="?",
+        const="",
+        help="Go on with a run that did not come to its end, given its own command: what is finished is not asked "
+        "again (default: the newest run of the same models)",
+    )
+    option(
+        "--polecat-replay",
+        metavar="RUN",
+        help="Grade the kept replies of a run anew, in a new run and without any model",
+    )
+    option(
         "--polecat-llama-server",
         metavar="FILE",
         help="The llama-server (or llama) program that profiles start (default: $POLECAT_LLAMA_SERVER, else on PATH)",
+    )
+    option(
+        "--polecat-sandbox",
+        choices=("docker", "process"),
+        default="docker",
+        help="What a model's code runs in. `process` is UNSAFE, no isolation at all, and takes "
+        "POLECAT_UNSAFE_PROCESS_SANDBOX=1 in the environment as well (default: docker)",
     )
     option(
         "--polecat-sandbox-image",
@@ -51,6 +70,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="The image that candidates run in (default: the one that `polecat sandbox build` makes)",
     )
     option("--polecat-sandbox-runtime", metavar="NAME", help="The container runtime, such as runsc (default: Docker's)")
+    option(
+        "--polecat-allow-unproven",
+        action="store_true",
+        help="Ask questions that no self-test has proven, too; the report names them",
+    )
     option("--polecat-config", metavar="FILE", help="The polecat.toml to use (default: searched upward from here)")
     option(
         "--polecat-selftest",
@@ -59,6 +83,7 @@ def add_options(parser: pytest.Parser) -> None:
         "and an echo of the prompt none",
     )
     parser.addini("polecat_model", "Profiles to ask when --polecat-model is not given", type="args", default=[])
+    parser.addini("polecat_allow_unproven", "Whether unproven questions may be asked", type="bool", default=False)
     parser.addini("polecat_runs", "Folder to keep runs in, relative to the current one", default="polecat-runs")
 
 
@@ -75,7 +100,10 @@ def _at_least(least: int) -> Callable[[str], int]:
     return number
 
 
+_USING = ("polecat_model", "polecat_suite", "polecat_selftest", "polecat_resume", "polecat_replay")
+
+
 def used(config: pytest.Config) -> bool:
     """Whether the user asked for anything that concerns polecat before tests are collected."""
-    given = (config.getoption(name) for name in ("polecat_model", "polecat_suite", "polecat_selftest"))
-    return any(given) or bool(config.getini("polecat_model"))
+    given = (config.getoption(name) for name in _USING)
+    return any(value not in (None, False, []) for value in given) or bool(config.getini("polecat_model"))

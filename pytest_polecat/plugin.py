@@ -66,6 +66,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the settings; look up models and suites if any are asked for."""
     config.addinivalue_line("markers", "polecat_questions(questions): set by @polecat.question and @polecat.suite")
     config.stash[GENERATED] = 0
+    if config.getoption("polecat_sandbox") == "process" and not hasattr(config, "workerinput"):
+        from pytest_polecat import sandboxing
+
+        sandboxing.allow_process(config)
     if used(config):
         from pytest_polecat import startup
 
@@ -134,6 +138,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         unwanted = set(left_out)
         items[:] = [item for item in items if item not in unwanted]
     collecting.group_by_model(items, settings.models)
+    if settings.asks and not config.option.collectonly:
+        _leave_finished_out(config, settings, items)
+
+
+def _leave_finished_out(config: pytest.Config, settings: Settings, items: list[pytest.Item]) -> None:
+    from pytest_polecat import session as session_parts
+
+    finished = session_parts.select(config, settings, items).finished
+    if finished:
+        config.hook.pytest_deselected(items=finished)
+        unwanted = set(finished)
+        items[:] = [item for item in items if item not in unwanted]
 
 
 @pytest.hookimpl(tryfirst=True)

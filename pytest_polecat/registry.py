@@ -1,8 +1,11 @@
 """The checks that there are in a session: polecat's own and those that third parties bring."""
 
+from collections import ChainMap
+from typing import cast
+
 import pytest
 
-from pytest_polecat.grading.checks import BUILTIN
+from pytest_polecat.grading.checks import BUILTIN, Check
 from pytest_polecat.grading.grader import Grader
 
 _GRADER = pytest.StashKey[Grader]()
@@ -11,8 +14,7 @@ _GRADER = pytest.StashKey[Grader]()
 def grader(config: pytest.Config) -> Grader:
     """The session's grader; made when the first suite is collected."""
     if _GRADER not in config.stash:
-        checks = dict(BUILTIN)
-        for brought in config.hook.pytest_polecat_checks(config=config):
-            checks.update({check.name: check for check in brought})
-        config.stash[_GRADER] = Grader(checks)
+        lists = config.hook.pytest_polecat_checks(config=config)
+        brought = {check.name: check for checks in reversed(lists) for check in checks}
+        config.stash[_GRADER] = Grader(ChainMap(brought, cast("dict[str, Check]", BUILTIN)) if brought else BUILTIN)
     return config.stash[_GRADER]

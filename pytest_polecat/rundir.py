@@ -4,27 +4,37 @@ run.json          identity; written by the controller, replaced atomically
 questions.jsonl   the selected questions, once each; written by whoever collected, all write the same
 selected.jsonl    the selected test items (`Case`), in order; likewise
 attempts.jsonl    append-only; one writer, the controller's ledger
+lock              held by the controller, so that nobody else writes here
 replies/KEY.json  one kept reply each, as received; written by whoever asked, atomically
 servers/NAME.*    state and log of each profile's server; written by the controller
+workers/NAME.json what an xdist worker is doing, for the progress line; written by the worker
 report*.html      pages, made from all of the above
 """
 
+import fcntl
 import json
 import os
 import re
 import secrets
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import BytesIO
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Generic, TextIO, TypeVar
 
 from pydantic import ValidationError
 
 from pytest_polecat.errors import PolecatError
+from pytest_polecat.records.activity import Activity
 from pytest_polecat.records.attempt import Attempt, Case
 from pytest_polecat.records.run import Run, SandboxRun
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+_BLOCK = 1 << 16
+_NUMBERS = count()
 
 
 class RunDir:
@@ -32,6 +42,20 @@ class RunDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock: TextIO | None = None
+
+    @classmethod
+    def found(cls, runs: Path, name: str) -> "RunDir":
+        """The run of this name under `runs`, or in the folder of this path. Raises `PolecatError`."""
+        for path in (runs / name, Path(name)):
+            if (path / "run.json").is_file():
+                return cls(path)
+        raise PolecatError(f"there is no run {name!r}, neither in {runs} nor as a path to a folder with a run.json")
+
+    @classmethod
+    def all(cls, runs: Path) -> "list[RunDir]":
+        """Every run under `runs`, the newest first."""
+        return [cls(file.parent) for file in sorted(runs.glob("*/run.json"), reverse=True)]
 
     @classmethod
     def planned(cls, runs: Path) -> "RunDir":
@@ -71,6 +95,11 @@ class RunDir:
     def attempts_file(self) -> Path:
         """The lines of the ledger."""
         return self.path / "attempts.jsonl"
+
+    @property
+    def questions_file(self) -> Path:
+        """The selected questions, one on a line."""
+        return self.path / "questions.jsonl"
 
     def server_log(self, profile: str) -> Path:
         """Where the log of a profile's server is kept."""
@@ -113,10 +142,55 @@ class RunDir:
         except (FileNotFoundError, ValidationError):
             return None
 
-    def attempts(self) -> Iterator[Attempt]:
-        """The attempts, in the order in which they were finished; a torn last line is left out."""
-        for line in read_jsonl(self.attempts_file):
+    def tell_activity(self, worker: str, activity: Activity) -> None:
+        """Say what a worker is doing; who can't write it down does not."""
+        with suppress(OSError):
+            folder = self.path / "workers"
+            folder.mkdir(exist_ok=True)
+            write_atomically(folder / f"{worker}.json", activity.model_dump_json().encode())
+
+    def activity(self) -> Activity:
+        """What all workers together are doing."""
+        told = []
+        for file in (self.path / "workers").glob("*.json"):
+            with suppress(OSError, ValidationError):
+                told.append(Activity.model_validate_json(file.read_bytes()))
+        return Activity(in_flight=sum(each.in_flight for each in told), tokens=sum(each.tokens for each in told))
+
+    def attempts(self, until: int | None = None) -> Iterator[Attempt]:
+        """The attempts in the order in which they were finished; a torn last line is left out.
+
+        Only those in the first `until` bytes of the file, if that is given.
+        """
+        for line in read_jsonl(self.attempts_file, until):
             yield Attempt.model_validate(line)
+
+    def take(self) -> None:
+        """Become the one who writes here, for as long as this object lives, and drop a torn last attempt.
+
+        Raises `PolecatError` when another process is.
+        """
+        if self._lock is not None:
+            return
+        with self._explained():
+            self._lock = (self.path / "lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.release()
+            raise PolecatError(f"another pytest is writing the run {self.path}; wait for it, or end it") from None
+        self._mend_attempts()
+
+    def release(self) -> None:
+        """Let others write here."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _mend_attempts(self) -> None:
+        if self.attempts_file.exists():
+            with self.attempts_file.open("r+b") as attempts:
+                attempts.truncate(_whole_lines(attempts))
 
     def cases(self) -> list[Case]:
         """The selected test items, in order."""
@@ -124,7 +198,11 @@ class RunDir:
 
     def questions(self) -> dict[str, dict[str, Any]]:
         """The selected questions by content hash: `{"hash", "suite", "question"}` with the question's record."""
-        return {line["hash"]: line for line in read_jsonl(self.path / "questions.jsonl")}
+        return {line["hash"]: line for line in self.question_lines()}
+
+    def question_lines(self) -> Iterator[dict[str, Any]]:
+        """The selected questions one after the other, as `questions` has them."""
+        return read_jsonl(self.questions_file)
 
     def selection(self) -> dict[str, Any]:
         """How the selection came about: `{"deselected": N}`, the items that limits, `-k` and the like left out."""
@@ -149,23 +227,78 @@ def json_line(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
 
 
-def read_jsonl(file: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSONL file; none if it does not exist; an unfinished last line is left out."""
+def read_jsonl(file: Path, until: int | None = None) -> Iterator[dict[str, Any]]:
+    """The objects of a JSONL file; none if it does not exist; an unfinished last line is left out.
+
+    Nothing after the first `until` bytes is read, if that is given.
+    """
     if not file.exists():
         return
+    at = 0
     with file.open("rb") as lines:
         for line in lines:
+            at += len(line)
+            if until is not None and at > until:
+                return
             if line.endswith(b"\n") and line.strip():
                 yield json.loads(line)
 
 
-def write_atomically(file: Path, data: bytes) -> None:
+class LineIndex(Generic[_Key]):
+    """The objects of a JSONL file by a key, read one at a time; the last one of a key counts."""
+
+    def __init__(self, file: Path, key: Callable[[dict[str, Any]], _Key]) -> None:
+        self._places: dict[_Key, int] = {}
+        self._file = file.open("rb") if file.exists() else BytesIO()
+        try:
+            self._read(key)
+        except BaseException:
+            self.close()
+            raise
+
+    def _read(self, key: Callable[[dict[str, Any]], _Key]) -> None:
+        at = 0
+        for line in self._file:
+            if line.endswith(b"\n") and line.strip():
+                self._places[key(json.loads(line))] = at
+            at += len(line)
+
+    def get(self, key: _Key) -> dict[str, Any] | None:
+        """The object with this key."""
+        if key not in self._places:
+            return None
+        self._file.seek(self._places[key])
+        found: dict[str, Any] = json.loads(self._file.readline())
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _whole_lines(file: BinaryIO) -> int:
+    """The bytes up to and with the last line break."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - _BLOCK)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def write_atomically(file: Path, data: bytes | Iterable[bytes]) -> None:
     """Replace a file in one step, so that a reader sees the old content or the new, never half of it."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    target = os.fspath(file)
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.{next(_NUMBERS)}")  # noqa: PTH118 - thousands are written
     try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-        Path(temporary).replace(file)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(handle, "wb") as out:  # noqa: PTH123 - a file that is open already
+            out.writelines([data] if isinstance(data, bytes) else data)
+        os.replace(temporary, target)  # noqa: PTH105
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from contextlib import closing
 
 import pytest
 
 from pytest_polecat.records.run import SandboxRun
 from pytest_polecat.sandbox.daemon import connect, find_image
-from pytest_polecat.sandbox.engine import Engine
+from pytest_polecat.sandbox.engine import About, Engine
 from pytest_polecat.sandbox.errors import SandboxError
 from pytest_polecat.sandbox.host_image import host_image
 from pytest_polecat.sandbox.image import default_image, runner_hash
 from pytest_polecat.sandbox.pool import Pool
+from pytest_polecat.sandbox.processes import LABEL, ProcessEngine, refusal
 from pytest_polecat.sandbox.sandbox import Sandbox
 from pytest_polecat.startup import RUN, SLOTS
 
@@ -40,15 +43,42 @@ def pool_of(config: pytest.Config) -> Pool:
 
 
 def _make(config: pytest.Config) -> Pool:
-    image = config.getoption("polecat_sandbox_image") or _image()
-    engine = Engine(image, runtime=config.getoption("polecat_sandbox_runtime"))
+    engine = _engine(config)
     if run := config.stash.get(RUN, None):
-        about = engine.about
-        told = SandboxRun(image=about.image, engine=about.engine, runtime=about.runtime, runner=runner_hash())
-        run.write_sandbox(told)
+        run.write_sandbox(_record(engine.about))
     pool = Pool(engine, config.stash.get(SLOTS, 1) + 1)
     config.add_cleanup(pool.close)
+    config.pluginmanager.register(_Interrupted(pool), "polecat-interrupted")
     return pool
+
+
+class _Interrupted:
+    """Ends the sandboxes at once at Ctrl-C: it may take pytest seconds to report, and to come to the cleanup."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        """The session is over."""
+        self._pool.hang_up()
+
+
+def _engine(config: pytest.Config) -> Engine | ProcessEngine:
+    if config.getoption("polecat_sandbox") == "process":
+        return ProcessEngine()
+    image = config.getoption("polecat_sandbox_image") or _image()
+    return Engine(image, runtime=config.getoption("polecat_sandbox_runtime"))
+
+
+def _record(about: About) -> SandboxRun:
+    return SandboxRun(
+        image=about.image,
+        engine=about.engine,
+        runtime=about.runtime,
+        runner=runner_hash(),
+        isolated=about.isolated,
+    )
 
 
 def _image() -> str:
@@ -61,3 +91,34 @@ def _image() -> str:
             "(where no registry answers: polecat sandbox build --from-host)"
         )
     return found
+
+
+def allow_process(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> None:
+    """Let code run in a mere process, if the user said so twice; then it is said loudly. Else a usage error."""
+    if why := refusal(environment):
+        raise pytest.UsageError(why)
+    for name in ("image", "runtime"):
+        if config.getoption(f"polecat_sandbox_{name}"):
+            raise pytest.UsageError(
+                f"--polecat-sandbox-{name} is for containers; drop it, or --polecat-sandbox=process"
+            )
+    config.pluginmanager.register(UnsafeLabel(), "polecat-unsafe")
+
+
+class UnsafeLabel:
+    """Says at both ends of a session that code was not isolated, however quiet the session is."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Above everything."""
+        if reporter := session.config.pluginmanager.get_plugin("terminalreporter"):
+            self._say(reporter)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Below everything."""
+        self._say(terminalreporter)
+
+    def _say(self, reporter: pytest.TerminalReporter) -> None:
+        reporter.ensure_newline()
+        reporter.write_line(f"polecat: {LABEL}", red=True, bold=True)

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_polecat import registry, startup, xdist
-from pytest_polecat.asking.asker import Asker, ServerSource
+from pytest_polecat.asking.asker import Asker, ServerSource, Skipped
 from pytest_polecat.asking.engine import width
-from pytest_polecat.asking.kept import KeptReplies
+from pytest_polecat.asking.kept import KeptReplies, NoServers
 from pytest_polecat.asking.launch.keeper import RemoteServers, Servers
 from pytest_polecat.controller import Controller
 from pytest_polecat.errors import PolecatError
-from pytest_polecat.grading.grader import constraining_schema
-from pytest_polecat.items import ItemHooks, Share, selected_case
+from pytest_polecat.grading.grader import Grader, constraining_schema
+from pytest_polecat.items import ItemHooks, Share
+from pytest_polecat.places import Place
 from pytest_polecat.questions.collecting import case_of
+from pytest_polecat.records.activity import Activity
+from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.records.profile import Profile
+from pytest_polecat.reporting.progress import ProgressLine, shown
 from pytest_polecat.reporting.pytest_html import PytestHtml
-from pytest_polecat.rundir import RunDir
 from pytest_polecat.sandbox.errors import SandboxError
-from pytest_polecat.settings import Settings
+from pytest_polecat.selection import CaseBook, Selection
+from pytest_polecat.settings import Replay, Settings
 
 _CONTROLLER = "polecat-controller"
+_PLACE = pytest.StashKey[Place]()
+_SELECTION = pytest.StashKey[Selection]()
 
 
 def check(config: pytest.Config, settings: Settings) -> None:
@@ -58,57 +61,98 @@ def join_pytest_html(config: pytest.Config) -> None:
 def plan_distributed(config: pytest.Config, settings: Settings) -> None:
     """In an xdist controller: plan the run and register what the controller does."""
     workers = xdist.worker_count(config)
-    run = _planned_run(settings)
+    place = _place(config, settings)
     try:
-        run.make_place()
+        place.run.make_place()
     except PolecatError as error:
         raise pytest.UsageError(str(error)) from None
-    controller = _controller(config, settings, run, workers)
-    hooks = xdist.XdistHooks(str(controller.run.path), workers, controller)
+    controller = _controller(config, settings, place, workers)
+    begun = partial(show_progress, config, controller, controller.run.activity)
+    hooks = xdist.XdistHooks(str(controller.run.path), workers, controller, begun)
     config.pluginmanager.register(hooks, "polecat-xdist")
+
+
+def select(config: pytest.Config, settings: Settings, items: Sequence[pytest.Item]) -> Selection:
+    """The selection that these items are, and what of it an earlier session of the run has finished."""
+    book = CaseBook(
+        startup.identities(config, partial(_tell, config)).hashes, settings.seed, registry.grader(config).checks
+    )
+    selection = Selection(items, book, _place(config, settings).earlier)
+    config.stash[_SELECTION] = selection
+    return selection
 
 
 def open_session(session: pytest.Session, settings: Settings, *, generated: int) -> None:
     """Where items run: write the selection down, and register what happens around items."""
     config = session.config
-    if not any(_asks(item) for item in session.items):
+    selection = config.stash.get(_SELECTION, None)
+    if selection is None or not selection.asks:
         return
-    given = xdist.worker_input(config)
-    run = _planned_run(settings) if given is None else RunDir(Path(given["run"]))
+    given, place = xdist.worker_input(config), _place(config, settings)
+    run = place.run
     share = Share() if given is None else Share(given["share"], given["shares"], given["strided"])
     try:
         run.make()
         if share.number == 0:
-            _write_selection(session, run, generated)
+            selection.write(run, generated)
     except PolecatError as error:
         raise pytest.UsageError(str(error)) from None
-    servers: ServerSource
-    if given is None:
-        controller = _controller(config, settings, run, workers=1)
-        controller.begin()
-        servers, weights = controller.servers, controller.weights
-    else:
-        servers, weights = RemoteServers(run), given["weights"]
-    profiles = config.stash[startup.PROFILES_KEY]
+    servers = _servers(config, settings, place, selection)
+    identities = startup.identities(config, partial(_tell, config))
+    profiles = identities.profiles
     grader = registry.grader(config)
 
     def make_asker() -> Asker:
         return Asker(
             servers,
-            KeptReplies(run),
+            KeptReplies(run, settings.replay.source if settings.replay else None),
             seed=settings.seed,
             schema_of=lambda question: constraining_schema(question, grader),
             connections=width(_slots(profiles), share.of) + 1,
-            weights=weights,
+            identities=identities,
+            skipped=_skipped(settings.replay),
             alone=share.of == 1,
         )
 
     config.stash[startup.RUN], config.stash[startup.SLOTS] = run, -(-_slots(profiles) // share.of)
-    if any("sandbox" in getattr(item, "fixturenames", ()) for item in session.items):
+    if any(_needs_sandbox(item, grader) for item in session.items):
         _open_pool(config)
     worker = getattr(config, "workerinput", {}).get("workerid", "")
-    hooks = ItemHooks(settings, profiles, grader, make_asker, share, worker)
+    tell = partial(run.tell_activity, worker) if worker else None
+    hooks = ItemHooks(settings, selection.cases, profiles, grader, make_asker, share, worker, tell)
     config.pluginmanager.register(hooks, "polecat-items")
+    if given is None:
+        show_progress(config, controller_of(config), hooks.activity)
+
+
+def controller_of(config: pytest.Config) -> Controller:
+    """The controller of a session that asks."""
+    controller = config.pluginmanager.get_plugin(_CONTROLLER)
+    assert isinstance(controller, Controller)  # noqa: S101 - registered when the session was opened
+    return controller
+
+
+def show_progress(config: pytest.Config, controller: Controller, activity: Callable[[], Activity]) -> None:
+    """Tell on the terminal how far the run is, where there is one."""
+    if shown(config):
+        config.pluginmanager.register(ProgressLine(config, lambda: controller.progress(activity())), "polecat-progress")
+
+
+def _skipped(replay: Replay | None) -> dict[Skipped, str]:
+    """What a replay can't know by itself: which questions did not apply to the server that there was."""
+    attempts = replay.source.attempts() if replay else ()
+    skipped = (attempt for attempt in attempts if attempt.outcome is Outcome.SKIPPED and not attempt.replies)
+    return {(attempt.profile, attempt.hash, attempt.epoch): attempt.message for attempt in skipped}
+
+
+def _servers(config: pytest.Config, settings: Settings, place: Place, selection: Selection) -> ServerSource:
+    """Where this process gets its servers from; in pytest itself the controller keeps them, and begins the run now."""
+    if xdist.worker_input(config) is None:
+        controller = _controller(config, settings, place, workers=1)
+        controller.begin(list(selection.cases.values()))
+    if settings.replay is not None:
+        return NoServers(settings.replay.source)
+    return RemoteServers(place.run) if xdist.worker_input(config) is not None else controller.servers
 
 
 def _open_pool(config: pytest.Config) -> None:
@@ -121,17 +165,23 @@ def _open_pool(config: pytest.Config) -> None:
         _tell(config, f"polecat: {error}")
 
 
+def _needs_sandbox(item: pytest.Item, grader: Grader) -> bool:
+    case = case_of(item)
+    declared = case is not None and case.entry is not None and grader.needs_sandbox(case.entry.question)
+    return declared or "sandbox" in getattr(item, "fixturenames", ())
+
+
 def _slots(profiles: Mapping[str, Profile]) -> int:
     return max(profile.parallel for profile in profiles.values())
 
 
-def _controller(config: pytest.Config, settings: Settings, run: RunDir, workers: int) -> Controller:
-    profiles = config.stash[startup.PROFILES_KEY]
+def _controller(config: pytest.Config, settings: Settings, place: Place, workers: int) -> Controller:
     book = config.stash.get(startup.BOOK, None)
-    weights = startup.weight_hashes(config, partial(_tell, config))
+    identities = startup.identities(config, partial(_tell, config))
     models_dir = book.models_dir if book else None
-    servers = Servers(profiles, startup.launchers(config), models_dir, run, weights=weights)
-    controller = Controller(config, settings, run, profiles, servers, workers, weights)
+    known = startup.launchers(config)
+    servers = Servers(identities.profiles, known, models_dir, place.run, weights=identities.weights)
+    controller = Controller(config, settings, place, identities, servers, workers)
     config.pluginmanager.register(controller, _CONTROLLER)
     return controller
 
@@ -143,37 +193,12 @@ def _tell(config: pytest.Config, line: str) -> None:
         reporter.write_line(line)
 
 
-def _planned_run(settings: Settings) -> RunDir:
-    if settings.selftest:
-        return RunDir(Path(tempfile.mkdtemp(prefix="polecat-selftest-")))
-    return RunDir.planned(settings.runs)
-
-
-def _asks(item: pytest.Item) -> bool:
-    case = case_of(item)
-    return case is not None and case.profile is not None
-
-
-def _write_selection(session: pytest.Session, run: RunDir, generated: int) -> None:
-    cases = [case for item in session.items if (case := selected_case(item)) is not None]
-    asking = sum(1 for item in session.items if case_of(item) is not None)
-    run.write_selection(cases, _question_lines(session.items), deselected=generated - asking)
-
-
-def _question_lines(items: list[pytest.Item]) -> list[dict[str, Any]]:
-    lines: dict[str, dict[str, Any]] = {}
-    for item in items:
-        case = case_of(item)
-        if case is None or case.entry is None or case.entry.hash in lines:
-            continue
-        entry = case.entry
-        lines[entry.hash] = {
-            "hash": entry.hash,
-            "suite": entry.header.suite,
-            "version": entry.header.version,
-            "licence": entry.header.licence,
-            "file": entry.file,
-            "system": entry.header.system,
-            "question": entry.question.model_dump(mode="json", exclude_defaults=True),
-        }
-    return list(lines.values())
+def _place(config: pytest.Config, settings: Settings) -> Place:
+    """The run that this session writes; found when first needed."""
+    if _PLACE not in config.stash:
+        given = xdist.worker_input(config)
+        try:
+            config.stash[_PLACE] = Place.of(settings) if given is None else Place.given(given)
+        except PolecatError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[_PLACE]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_polecat.asking.identities import Identities
 from pytest_polecat.asking.launch import builtin_launchers
 from pytest_polecat.asking.launch.base import Launcher, files_of, launcher_of
 from pytest_polecat.asking.profiles import ProfileBook, api_key, find_config, load
@@ -17,10 +18,13 @@ from pytest_polecat.errors import PolecatError
 from pytest_polecat.questions import selftest, suites
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.rundir import RunDir
-from pytest_polecat.settings import Settings
+from pytest_polecat.settings import Replay, Settings
+from pytest_polecat.xdist import worker_input
 
 PROFILES_KEY = pytest.StashKey[Mapping[str, Profile]]()
 BOOK = pytest.StashKey[ProfileBook]()
+IDENTITIES = pytest.StashKey[Identities]()
+REPLAY = pytest.StashKey[Replay | None]()
 RUN = pytest.StashKey[RunDir]()
 SLOTS = pytest.StashKey[int]()
 """How many questions this process may be grading at once."""
@@ -33,6 +37,7 @@ _NO_PATH = (pytest.Config.ArgsSource.INVOCATION_DIR, pytest.Config.ArgsSource.TE
 
 def prepare(config: pytest.Config, settings: Settings) -> None:
     """Resolve what was asked for; anything wrong is a usage error of one line."""
+    config.stash[REPLAY] = settings.replay
     try:
         config.stash[PROFILES_KEY] = _profiles(config, settings)
         _place_suites(config, settings)
@@ -42,6 +47,8 @@ def prepare(config: pytest.Config, settings: Settings) -> None:
 
 def check_launchable(config: pytest.Config) -> None:
     """Let each profile's launcher look whether it could start; only the controller needs to."""
+    if config.stash[REPLAY] is not None:
+        return
     known = launchers(config)
     try:
         for profile in config.stash[PROFILES_KEY].values():
@@ -54,8 +61,27 @@ def check_launchable(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-def weight_hashes(config: pytest.Config, tell: Callable[[str], None]) -> dict[str, dict[str, str]]:
-    """The hash of every weights file, by profile and key; `tell` gets a line for each that takes a while."""
+def identities(config: pytest.Config, tell: Callable[[str], None]) -> Identities:
+    """The identities of the session's profiles; `tell` gets a line for each weights file that takes a while to hash.
+
+    A worker has the weights from the controller, a replay from the run that it replays.
+    """
+    if IDENTITIES not in config.stash:
+        config.stash[IDENTITIES] = _identities(config, tell)
+    return config.stash[IDENTITIES]
+
+
+def _identities(config: pytest.Config, tell: Callable[[str], None]) -> Identities:
+    profiles, given = config.stash[PROFILES_KEY], worker_input(config)
+    replay = config.stash[REPLAY]
+    if replay is not None:
+        asked = {name: replay.run.profiles[name] for name in profiles}
+        weights = {name: each.weights for name, each in asked.items()}
+        return Identities(profiles, weights, {name: each.hash for name, each in asked.items()})
+    return Identities.of(profiles, _weight_hashes(config, tell) if given is None else given["weights"])
+
+
+def _weight_hashes(config: pytest.Config, tell: Callable[[str], None]) -> dict[str, dict[str, str]]:
     known = launchers(config)
     models_dir = config.stash[BOOK].models_dir if BOOK in config.stash else None
     hashes: dict[str, dict[str, str]] = {}
@@ -94,6 +120,8 @@ def _profiles(config: pytest.Config, settings: Settings) -> Mapping[str, Profile
     own = selftest.profiles()
     if settings.selftest:
         return own
+    if settings.replay is not None:
+        return {name: settings.replay.run.profiles[name].profile for name in settings.models}
     wanted = [name for name in settings.models if name not in own]
     profiles = {name: own[name] for name in settings.models if name in own}
     brought = config.hook.pytest_polecat_profiles(config=config)
@@ -104,11 +132,15 @@ def _profiles(config: pytest.Config, settings: Settings) -> Mapping[str, Profile
     return {name: (profiles | found)[name] for name in settings.models}
 
 
+def _suite_paths(config: pytest.Config, settings: Settings) -> list[Path]:
+    return [suites.find(name, config.invocation_params.dir) for name in settings.suites]
+
+
 def _place_suites(config: pytest.Config, settings: Settings) -> None:
     """Put the suites' paths among pytest's arguments. xdist workers are given what the user wrote, so they do too."""
-    named = [suites.find(name, config.invocation_params.dir) for name in settings.suites]
+    named = [*([settings.path] if settings.path else []), *_suite_paths(config, settings)]
     no_path = config.args_source in _NO_PATH
     if not named and no_path and settings.asks:
-        named = suites.quality_suites()
+        named = [*suites.quality_suites()]
     if named:
         config.args[:] = [*([] if no_path else config.args), *map(str, named)]

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from pytest_polecat.controller import Controller
 
 INPUT = "polecat"
-"""The key under which workers find what the controller tells them: `{"run", "share", "shares", "strided"}`."""
+"""The key under which workers find what the controller tells them.
+
+`{"run", "share", "shares", "strided"}`, and of `Identities` and `Place` the `weights` and `until`.
+"""
 
 
 def worker_input(config: pytest.Config) -> dict[str, Any] | None:
@@ -42,10 +45,12 @@ def worker_count(config: pytest.Config) -> int:
 class XdistHooks:
     """Registered in an xdist controller that asks questions."""
 
-    def __init__(self, run_path: str, shares: int, controller: Controller) -> None:
+    def __init__(self, run_path: str, shares: int, controller: Controller, begun: Callable[[], None]) -> None:
+        """`begun` is called when the run has."""
         self._run_path = run_path
         self._shares = shares
         self._controller = controller
+        self._begun = begun
         self._free = list(range(shares))
         self._share: dict[str, int] = {}
 
@@ -59,7 +64,8 @@ class XdistHooks:
             "share": share,
             "shares": self._shares,
             "strided": node.config.getoption("dist") == "load",
-            "weights": self._controller.weights,
+            "weights": self._controller.identities.weights,
+            "until": self._controller.place.until,
         }
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
@@ -72,7 +78,8 @@ class XdistHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self) -> None:
         """A worker has written down the selection: open the run and start the server."""
-        self._controller.begin()
+        if self._controller.begin():
+            self._begun()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config) -> ShareScheduler | None:

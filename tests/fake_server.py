@@ -27,6 +27,7 @@ from tests.fake_answers import (
     error,
     events,
     events_of,
+    hang,
     message,
     status,
 )
@@ -44,7 +45,8 @@ class FakeServer:
 
     `slots` requests are answered at once, each after `latency` seconds; the others queue. `replies` maps a request's
     body to its reply. `script(…)` puts replies before that, one for each of the next chat requests. While `loading` is
-    set, everything is answered with 503. `gone` counts the clients that left before their answer was whole.
+    set, everything is answered with 503, and nothing at all while it is `silent`. `pages` take the place of what it
+    would tell at other paths. `gone` counts the clients that left before their answer was whole.
     """
 
     def __init__(
@@ -62,6 +64,8 @@ class FakeServer:
         self.context = context
         self.model = "fake"
         self.loading = False
+        self.silent = False
+        self.pages: dict[str, Any] = {}
         self.requests: list[Received] = []
         self.in_flight = 0
         self.max_in_flight = 0
@@ -160,12 +164,17 @@ class FakeServer:
 
     async def _answer(self, connection: Connection) -> None:
         path = connection.request.path.partition("?")[0].removeprefix("/v1")
-        if self.loading:
+        if self.silent:
+            await hang(connection)
+        elif self.loading:
             await error(503, "Loading model", "unavailable_error")(connection)
         elif path in ("/chat/completions", "/messages"):
             await self._chat(connection)
+        elif path in ("/chat/completions/input_tokens", "/messages/count_tokens"):
+            words = sum(len(str(message["content"]).split()) for message in connection.request.body["messages"])
+            await status(200, {"input_tokens": words})(connection)
         else:
-            found = self._pages().get(path)
+            found = (self._pages() | self.pages).get(path)
             page = error(404, "File Not Found", "not_found_error") if found is None else status(200, found)
             await page(connection)
         self.gone += connection.gone.is_set()
@@ -193,14 +202,14 @@ class FakeServer:
         await fault(reply, stream=bool(body.get("stream")))(connection)
 
     def _pages(self) -> dict[str, Any]:
-        slot = {"n_ctx": self.context, "speculative": False, "is_processing": False}
+        slot = {"n_ctx": self.context, "speculative": False}
         return {
             "/health": {"status": "ok"},
             "/models": {
                 "object": "list",
                 "data": [{"id": self.model, "object": "model", "meta": {"n_ctx": self.context}}],
             },
-            "/slots": [{"id": number, **slot} for number in range(self.slots)],
+            "/slots": [{"id": at, "is_processing": at < self._busy, **slot} for at in range(self.slots)],
             "/props": {
                 "default_generation_settings": {"n_ctx": self.context, "params": {}},
                 "total_slots": self.slots,

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from pytest_polecat.asking.apis import DIALECTS, fields
 from pytest_polecat.asking.failures import refusal
+from pytest_polecat.asking.pace import Pace
 from pytest_polecat.asking.patience import Patience
 from pytest_polecat.asking.retrying import BUSY, RetryPolicy, seconds_of
 from pytest_polecat.asking.streaming import read_events, read_json
@@ -24,6 +25,14 @@ from pytest_polecat.records.request import Request
 LARGEST_REPLY = 64 * 2**20
 """Bytes of one answer at most. No model writes that much in one reply, so more is booked as a broken connection (not as
 the model's repetition): it is a wrong address, a broken server, or a request for every token's probabilities."""
+
+HANGS = "the server hangs: it answers nothing at all"
+SLOTS = "/slots"
+
+_LOOK = 1.0
+_LOOK_SECONDS = 10.0
+_NO_STATUS = 504
+"""Stands for a gateway's time-out: the connection was not lost."""
 
 _KEPT_OF_A_FLOOD = 64 * 2**10
 _SHORTEST_SECRET = 8
@@ -91,12 +100,14 @@ class HttpClient:
         connections: int,
         slots: int | None = None,
         retries: RetryPolicy | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._dialect = DIALECTS[api]
         self._model = model
         self._key = (api_key or "").strip()
         self._timeout = timeout
         self._patience = Patience(timeout, slots or connections)
+        self._pace = pace or Pace()
         self._policy = retries or RetryPolicy()
         self._transport = Transport(
             base_url.rstrip("/"),
@@ -120,7 +131,7 @@ class HttpClient:
         body = json.dumps(self._dialect.body(request, self._model, stream), separators=(",", ":")).encode()
         reasons: list[str] = []
         while True:
-            tried = await self._try(body)
+            tried = await self._try(body, self._pace.due(budget=request.sampling.max_tokens, sent=len(body)))
             error = tried.exchange.reply.error
             if error is None or len(reasons) >= tried.repeats:
                 return replace(tried.exchange, retries=tuple(reasons))
@@ -140,11 +151,40 @@ class HttpClient:
         told = read_json(inbox.data.decode(errors="replace")) if inbox.succeeded else None
         return fields.count(fields.get(told, "input_tokens"))
 
-    async def _try(self, body: bytes) -> _Try:
+    async def watch(self) -> None:
+        """Look at the server when an answer is overdue, for as long as this runs; without it only `timeout` counts."""
+        while True:
+            await anyio.sleep(_LOOK)
+            overdue = self._patience.overdue()
+            trouble = await self._trouble() if overdue else ""
+            for clock in overdue if trouble else ():
+                clock.stop(f"{trouble}, {clock.due:.0f} s after it was asked")
+
+    async def _trouble(self) -> str:
+        """What is amiss with a server whose answer is overdue; empty while it is seen to be busy."""
+        inbox = Inbox(limit=LARGEST_REPLY)
+        try:
+            with anyio.fail_after(_LOOK_SECONDS):
+                await self._transport.get(SLOTS, inbox)
+        except (*TROUBLE, TimeoutError):
+            return HANGS
+        slots = read_json(inbox.data.decode(errors="replace")) if inbox.succeeded else None
+        if not isinstance(slots, list):
+            return "the server has not answered, though it should have long ago"
+        busy = any(isinstance(slot, dict) and slot.get("is_processing") for slot in slots)
+        return "" if busy else "the server has forgotten the request: all its slots are idle"
+
+    async def _too_slow(self) -> AskError:
+        """An answer that took too long is the model's doing, unless the server does nothing at all any more."""
+        if await self._trouble() == HANGS:
+            return AskError(mode=FailureMode.SERVER_CRASH, message=f"{HANGS}, {self._timeout:g} s after it was asked")
+        return AskError(mode=FailureMode.GENERATION_TIMEOUT, message=f"no whole answer within {self._timeout:g} s")
+
+    async def _try(self, body: bytes, due: float | None) -> _Try:
         inbox = Inbox(limit=LARGEST_REPLY)
         trouble: Exception | None = None
         started = time.perf_counter()
-        with self._patience.clock() as scope:
+        with self._patience.clock(due) as clock:
             try:
                 await self._transport.post(self._dialect.path, body, inbox)
             except TROUBLE as caught:
@@ -157,14 +197,24 @@ class HttpClient:
         exchange = self._read_stream(inbox, started, wall_ms) if inbox.streams else self._read(inbox, wall_ms)
         if inbox.streams and isinstance(exchange.raw, list) and not self._dialect.is_cut(exchange.raw):
             return self._judge(inbox, exchange, broken=False)
-        if scope.cancelled_caught:
-            slow = f"no whole answer within {self._timeout:g} s"
-            return _Try(_failed(exchange, AskError(mode=FailureMode.GENERATION_TIMEOUT, message=slow)))
+        if clock.trouble:
+            return self._given_up(exchange, clock.trouble)
+        if clock.scope.cancelled_caught:
+            return _Try(_failed(exchange, await self._too_slow()))
         if trouble is not None:
             explained = self._transport.explain(trouble)
             error = AskError(mode=FailureMode.CONNECTION, message=explained, status=inbox.status)
             return _Try(_failed(exchange, error), repeats=self._policy.broken)
+        if exchange.reply.error is None and clock.started is not None:
+            seconds = anyio.current_time() - clock.started
+            self._pace.observe(seconds, tokens=exchange.reply.usage.completion_tokens, sent=len(body))
         return self._judge(inbox, exchange, broken=inbox.streams or (inbox.status or 0) >= 500)
+
+    def _given_up(self, exchange: Exchange, trouble: str) -> _Try:
+        if trouble.startswith(HANGS):
+            return _Try(_failed(exchange, AskError(mode=FailureMode.SERVER_CRASH, message=trouble)))
+        error = AskError(mode=FailureMode.CONNECTION, message=trouble, status=_NO_STATUS)
+        return _Try(_failed(exchange, error), repeats=self._policy.broken)
 
     def _judge(self, inbox: Inbox, exchange: Exchange, *, broken: bool) -> _Try:
         """Say whether an answer is worth asking again."""

@@ -2,14 +2,18 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from pytest_polecat.asking.client import Exchange
+from pytest_polecat.errors import RecordingError, ServerError
+from pytest_polecat.records.outcome import FailureMode
 from pytest_polecat.records.question import content_hash
 from pytest_polecat.records.reply import Reply
 from pytest_polecat.records.request import Request
+from pytest_polecat.records.run import Hung, Served
 from pytest_polecat.rundir import RunDir, json_line, write_atomically
 
 
@@ -21,11 +25,15 @@ def reply_key(profile_hash: str, request: Request) -> str:
 class KeptReplies:
     """The replies of a run, one file each: `{"key", "request", "reply", "raw", "retries", "received"}`."""
 
-    def __init__(self, run: RunDir) -> None:
+    def __init__(self, run: RunDir, source: RunDir | None = None) -> None:
+        """`source`: a run whose kept replies serve as well; those that are used are kept in this run, too."""
         self._run = run
+        self._source = source
 
     def get(self, key: str) -> Reply | None:
         """The reply kept under this key; None if there is none, or if its file is damaged."""
+        if self._source is not None:
+            self._take_over(self._source.reply_file(key), self._run.reply_file(key))
         try:
             kept: dict[str, Any] = json.loads(self._run.reply_file(key).read_bytes())
             return Reply.model_validate(kept["reply"])
@@ -45,4 +53,31 @@ class KeptReplies:
             "retries": exchange.retries,
             "received": datetime.now(tz=UTC).isoformat(timespec="milliseconds"),
         }
-        write_atomically(self._run.reply_file(key), json_line(kept))
+        try:
+            write_atomically(self._run.reply_file(key), json_line(kept))
+        except OSError as error:
+            raise RecordingError.of(self._run.path, error) from error
+
+    def _take_over(self, there: Path, here: Path) -> None:
+        if not here.exists() and there.exists():
+            write_atomically(here, there.read_bytes())
+
+
+class NoServers:
+    """The servers of a replay: there are none, and what was not kept can't be asked."""
+
+    def __init__(self, source: RunDir) -> None:
+        self._source = source
+
+    def wait(self, profile_name: str) -> Served:
+        """Raise `ServerError`."""
+        raise ServerError(
+            f"the run {self._source.id}, which is replayed, keeps no reply of {profile_name} to this request: the "
+            "question, its sampling or the profile is another, or it was never answered",
+            mode=FailureMode.CONNECTION,
+        )
+
+    def lost(self, profile_name: str, hung: Hung | None = None) -> Served:
+        """Raise `ServerError`."""
+        del hung
+        return self.wait(profile_name)

@@ -1,13 +1,14 @@
 """From a question to chat requests: messages, sampling, reasoning, schema-constrained decoding."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pydantic import JsonValue
 
 from pytest_polecat.questions.cases import Entry
+from pytest_polecat.questions.tool_results import results_for
 from pytest_polecat.records.profile import Profile
-from pytest_polecat.records.question import Question
+from pytest_polecat.records.question import Question, Turn
 from pytest_polecat.records.reply import Message, Reply
 from pytest_polecat.records.request import Request, Sampling
 
@@ -28,7 +29,7 @@ def request_for(entry: Entry, profile: Profile, earlier: Sequence[Reply], seed: 
     system = question.system or entry.header.system or profile.system
     messages: list[Message] = [{"role": "system", "content": system}] if system else []
     for number, turn in enumerate(question.conversation[: len(earlier) + 1]):
-        messages.append({"role": "user", "content": profile.prompt_prefix + turn.prompt})
+        messages.extend(_told(turn, earlier[:number], profile))
         if number < len(earlier):
             messages.append(assistant_message(earlier[number], carry_reasoning=question.carry_reasoning))
     request = chat_request(messages, profile, question.sampling, entry.header.sampling, seed)
@@ -39,6 +40,16 @@ def request_for(entry: Entry, profile: Profile, earlier: Sequence[Reply], seed: 
     return request.model_copy(
         update={"response_format": constraint, "tools": question.tools, "tool_choice": question.tool_choice}
     )
+
+
+def _told(turn: Turn, earlier: Sequence[Reply], profile: Profile) -> Iterator[Message]:
+    """What the model is told in a turn: the prompt, or a result for each call of its last reply."""
+    if turn.prompt is not None:
+        yield {"role": "user", "content": profile.prompt_prefix + turn.prompt}
+        return
+    calls = earlier[-1].tool_calls
+    for call, result in zip(calls, results_for(turn, calls) or (), strict=True):
+        yield {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": result.content}
 
 
 def chat_request(

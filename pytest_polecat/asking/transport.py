@@ -70,7 +70,7 @@ class Transport:
         context = httpx.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # Compressed answers would cost more time than they save on one machine, and could hide a flood.
         own = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "pytest-polecat"}
-        make = partial(
+        self._make = make = partial(
             httpx.AsyncClient,
             headers={**own, **headers},
             timeout=httpx.Timeout(None, connect=min(_CONNECT_SECONDS, seconds / 2)),
@@ -86,17 +86,15 @@ class Transport:
         Raises one of `TROUBLE`.
         """
         async with self._lanes.lane() as http:
-            request = http.build_request("POST", str(self._url) + path, content=body)
-            response = await http.send(request, stream=True)
-            inbox.status, inbox.headers = response.status_code, response.headers
-            try:
-                async for data in response.aiter_bytes():
-                    inbox.data += data
-                    inbox.arrivals.append((len(inbox.data), time.perf_counter()))
-                    if inbox.flooded:
-                        return
-            finally:
-                await response.aclose()
+            await _fill(inbox, http, http.build_request("POST", str(self._url) + path, content=body))
+
+    async def get(self, path: str, inbox: Inbox) -> None:
+        """Fill the inbox with the page of this path at the server's root, on a connection of its own.
+
+        Raises one of `TROUBLE`.
+        """
+        async with self._make() as http:
+            await _fill(inbox, http, http.build_request("GET", self._url.copy_with(raw_path=path.encode())))
 
     async def aclose(self) -> None:
         """Close the connections; requests under way fail."""
@@ -110,6 +108,19 @@ class Transport:
         if isinstance(trouble, httpx.ConnectError):
             return f"nothing answers at {where} ({trouble})"
         return f"the connection to {where} broke before the answer was whole ({str(trouble) or type(trouble).__name__})"
+
+
+async def _fill(inbox: Inbox, http: httpx.AsyncClient, request: httpx.Request) -> None:
+    response = await http.send(request, stream=True)
+    inbox.status, inbox.headers = response.status_code, response.headers
+    try:
+        async for data in response.aiter_bytes():
+            inbox.data += data
+            inbox.arrivals.append((len(inbox.data), time.perf_counter()))
+            if inbox.flooded:
+                return
+    finally:
+        await response.aclose()
 
 
 def _address(text: str) -> httpx.URL:

@@ -55,6 +55,7 @@ _FIRST_MARKERS = tuple(re.compile(rf"^[^\S\n]*+{at}[.)][^\S\n]", re.MULTILINE) f
 _CLAIM = re.compile(rf"\b(?P<final>final\s{{1,3}})?answer\b{ANNOUNCED}", re.IGNORECASE)
 _HASHES = re.compile(r"^####[^\S\n]+([^\n]{1,80})$", re.MULTILINE)
 _BOX = re.compile(rf"{BOXED}((?:[^{{}}\n]|\{{[^{{}}\n]{{0,80}}\}}){{1,200}})\}}")
+_LEAD = re.compile(r"^(?:[ \t\r\n*_`#>:=\"']|\$\$|\\\[|\\\()+")
 _BOLD = re.compile(r"\*\*([^*\n]{1,60})\*\*")
 _LIST_MARKER = re.compile(r"^[^\S\n]*+\d{1,9}[.)][^\S\n]++(?=\S)", re.MULTILINE)
 _SENTENCE_END = re.compile(r"[.!?](?=\s|\Z)")
@@ -123,7 +124,7 @@ def _claims(text: str) -> tuple[list[Fraction], list[Fraction]]:
     final = [(at, value) for at, value in hashes if value is not None]
     claims: list[Fraction] = []
     for match in few(_CLAIM, text):
-        tail = text[match.end() : match.end() + _TAIL].lstrip(" \t\r\n*_`#>:=\"'").partition("\n")[0]
+        tail = _LEAD.sub("", text[match.end() : match.end() + _TAIL], count=1).partition("\n")[0]
         if denied(text, match.start()) or _DENIAL.match(tail) or (value := _meant(tail)) is None:
             continue
         if match["final"]:

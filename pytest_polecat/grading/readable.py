@@ -5,11 +5,26 @@ from typing import Any, Self
 
 from pytest_polecat.grading import extract
 from pytest_polecat.grading.strict_json import Around
+from pytest_polecat.records.question import AnswerFrom
 from pytest_polecat.records.reply import Reply
+
+FROM_REASONING = "answer_from_reasoning"
+"""The flag of an attempt whose answer was taken from the reasoning."""
+
+
+def answering(reply: Reply, answer_from: AnswerFrom) -> Reply:
+    """The reply as it is graded: with its reasoning as the content, where the question allows it and it has no other.
+
+    Reasoning that was cut off is never taken: what stands in it is no answer yet. The reply itself is handed back where
+    nothing is taken.
+    """
+    if answer_from == "content" or not reply.empty or reply.truncated or reply.error is not None:
+        return reply
+    return reply.model_copy(update={"content": reply.reasoning}) if reply.reasoning.strip() else reply
 
 
 class ReadableReply(Reply):
-    """A reply with readers for its content; the reasoning is never read.
+    """A reply with readers for its content; they never look at the reasoning.
 
     What a reader can't find is the model's miss: it raises `Missed` with the mode `extraction_failed`.
     """
@@ -24,9 +39,9 @@ class ReadableReply(Reply):
         """The content without white space around it."""
         return self.content.strip()
 
-    def code(self, language: str | None = None) -> str:
+    def code(self, language: str | None = None, defining: str | None = None) -> str:
         """The code: see `extract.code`."""
-        return extract.code(self.content, language)
+        return extract.code(self.content, language, defining)
 
     def files(self) -> dict[str, str]:
         """The files by their paths: see `extract.files`."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
 from pytest_polecat.errors import Missed, ServerError
-from pytest_polecat.grading.failure_modes import missed_mode, no_answer
+from pytest_polecat.grading.failure_modes import degeneration, missed_mode, no_answer
 from pytest_polecat.grading.grader import MESSAGE_LIMIT, Grade
 from pytest_polecat.grading.score import Score
 from pytest_polecat.records.outcome import FailureMode, Outcome
@@ -32,11 +33,17 @@ class Verdict:
 
 
 def conclude(
-    error: BaseException | None, points: float, score: Score, grade: Grade | None, last: Reply | None
+    error: BaseException | None,
+    points: float,
+    score: Score,
+    grade: Grade | None,
+    last: Reply | None,
+    told: Sequence[str] = (),
 ) -> Verdict:
     """The verdict on a test body that ended with `error` (None: it passed).
 
-    `grade` is what the declared checks came to, if any were used; `last` the last reply. A body that passes earns all
+    `grade` is what the declared checks came to, if any were used; `last` the last reply, `told` what the model had been
+    told (empty: unknown), which says why an answer was missed, never that it was. A body that passes earns all
     points unless it awarded fewer; a failing one keeps what it was awarded. Where the request itself failed there was
     nothing to grade: a body which passes earns nothing, and one that stumbles over the empty reply is not broken.
     """
@@ -55,15 +62,14 @@ def conclude(
         earned = _earned(points, score, grade, passed=True)
         if earned >= points - 1e-9:
             return Verdict(Outcome.PASSED, points)
-        message = f"{earned:g} of {points:g} points"
-        return Verdict(Outcome.PARTIAL if earned > 0 else Outcome.MISSED, earned, FailureMode.WRONG_ANSWER, message)
+        return _missed(FailureMode.WRONG_ANSWER, f"{earned:g} of {points:g} points", earned, _found(grade, last, told))
     if not _models_doing(error):
         return broken(f"{type(error).__name__}: {_sentence(error)} (an unexpected exception; {HELPERS})")
     earned = _earned(points, score, grade, passed=False)
     if earned >= points - 1e-9:
         return broken(f"it awarded every point and then failed: {_sentence(error)}")
-    outcome = Outcome.PARTIAL if earned > 0 else Outcome.MISSED
-    return Verdict(outcome, earned, _mode(error, grade, last), _sentence(error))
+    nothing = no_answer(last, "") if last is not None else None
+    return _missed(_mode(error, grade), _sentence(error), earned, nothing or _found(grade, last, told))
 
 
 def broken(message: str) -> Verdict:
@@ -84,17 +90,24 @@ def _earned(points: float, score: Score, grade: Grade | None, *, passed: bool) -
     return points if passed else 0.0
 
 
-def _mode(error: BaseException, grade: Grade | None, last: Reply | None) -> FailureMode:
-    nothing = no_answer(last, "") if last is not None else None
-    if nothing is not None:
-        return nothing[0]
+def _missed(mode: FailureMode, message: str, earned: float, found: tuple[FailureMode, str] | None) -> Verdict:
+    booked, why = missed_mode(mode, found)
+    said = f"{why} {message}" if why and why not in message else message
+    return Verdict(Outcome.PARTIAL if earned > 0 else Outcome.MISSED, earned, booked, _cut(said))
+
+
+def _found(grade: Grade | None, last: Reply | None, told: Sequence[str]) -> tuple[FailureMode, str] | None:
     if grade is not None and grade.missed:
-        own = grade.missed[0].mode or FailureMode.WRONG_ANSWER
-    elif isinstance(error, Missed | CandidateError):
-        own = _known_mode(error.mode)
-    else:
-        own = FailureMode.TEST_FAILURE
-    return missed_mode(last, own)
+        return grade.degenerate
+    return degeneration(last, told) if last is not None else None
+
+
+def _mode(error: BaseException, grade: Grade | None) -> FailureMode:
+    if grade is not None and grade.missed:
+        return grade.missed[0].mode or FailureMode.WRONG_ANSWER
+    if isinstance(error, Missed | CandidateError):
+        return _known_mode(error.mode)
+    return FailureMode.TEST_FAILURE
 
 
 def _known_mode(name: str) -> FailureMode:
@@ -106,5 +119,8 @@ def _known_mode(name: str) -> FailureMode:
 
 
 def _sentence(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
+    return _cut(str(error).strip() or type(error).__name__)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"

@@ -106,7 +106,7 @@ def _cases(entries: Sequence[Entry], settings: Settings) -> Iterator[CaseParam]:
     for profile in settings.models or (None,):
         for entry in entries:
             for epoch in range(1, settings.epochs + 1):
-                for variant in selftest.variants(entry, profile or ""):
+                for variant in selftest.variants(entry.question, profile or ""):
                     yield CaseParam(entry, profile, epoch, variant)
 
 

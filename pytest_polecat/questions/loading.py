@@ -16,6 +16,7 @@ from pytest_polecat.errors import SuiteError
 from pytest_polecat.questions.cases import Entry
 from pytest_polecat.questions.lines import Document, Path_, dotted
 from pytest_polecat.questions.schema import SuiteFile
+from pytest_polecat.records.base import lean
 from pytest_polecat.records.question import CheckSpec, Question, SuiteHeader
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -46,7 +47,8 @@ def load(file: Path, validate_check: ValidateCheck) -> Suite:
         _refuse_doubles(questions, where)
         for index, question in enumerate(questions):
             _validate_checks(question, index, validate_check, where)
-        return Suite(header, tuple(Entry(question, header, str(file)) for question in questions))
+        path = str(file)
+        return Suite(header, tuple(Entry(lean(question), header, path) for question in questions))
 
 
 @contextmanager

@@ -6,6 +6,7 @@
 from collections.abc import Iterator, Sequence
 
 from pytest_polecat.questions.cases import CaseParam, Entry
+from pytest_polecat.questions.tool_results import ended
 from pytest_polecat.records.attempt import Attempt
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.records.profile import Profile
@@ -23,26 +24,45 @@ def profiles() -> dict[str, Profile]:
     return {name: Profile(name=name, launcher=LAUNCHER, parallel=4) for name in NAMES}
 
 
-def variants(entry: Entry, profile: str) -> Sequence[int]:
+def variants(question: Question, profile: str) -> Sequence[int]:
     """The attempts that a profile makes at a question: one, but `@wrong` makes one for each wrong answer."""
     if profile == "@wrong":
-        return range(1, len(entry.question.wrong) + 1)
+        return range(1, len(question.wrong) + 1)
     return (0,)
 
 
 def cases(entry: Entry) -> Iterator[CaseParam]:
     """Everything that a self-test asks of one question."""
+    for profile, variant in _due(entry.question):
+        yield CaseParam(entry, profile, 1, variant)
+
+
+def due(question: Question) -> set[tuple[str, int]]:
+    """The attempts that make up the self-test of a question: profiles and variants."""
+    return set(_due(question))
+
+
+def _due(question: Question) -> Iterator[tuple[str, int]]:
     for profile in NAMES:
-        if profile == "@reference" and entry.question.reference is None:
+        if profile == "@reference" and question.reference is None:
             continue
-        for variant in variants(entry, profile):
-            yield CaseParam(entry, profile, 1, variant)
+        for variant in variants(question, profile):
+            yield profile, variant
 
 
-def reply(question: Question, profile: str, variant: int, turn: int) -> Reply:
-    """What a self-test profile says in a turn (counted from 0)."""
+def replies(question: Question, profile: str, variant: int) -> tuple[Reply, ...]:
+    """What a self-test profile says in each turn that the conversation comes to; why it ended early is the last."""
+    said: list[Reply] = []
+    for turn in range(len(question.conversation)):
+        if end := ended(question, said):
+            return (*said, end)
+        said.append(_reply(question, profile, variant, turn))
+    return tuple(said)
+
+
+def _reply(question: Question, profile: str, variant: int, turn: int) -> Reply:
     if profile == "@echo":
-        return Reply(content=question.conversation[turn].prompt, finish_reason="stop")
+        return Reply(content=question.conversation[turn].prompt or "", finish_reason="stop")
     declared = declared_answer(question, profile, variant)
     if declared is None:
         return Reply(finish_reason="stop")
@@ -101,7 +121,8 @@ def unproven(question: Question, attempts: Sequence[Attempt]) -> list[str]:
     failed: set[tuple[int, int]] = set()
     for attempt in attempts:
         if attempt.profile == "@wrong":
-            failed |= _failed_checks(attempt)
+            said = replies(question, attempt.profile, attempt.variant)
+            failed |= _failed_checks(attempt, turns=sum(reply.error is None for reply in said))
     for number, turn in enumerate(question.conversation, start=1):
         for position, check in enumerate(turn.checks):
             if (number, position) not in failed:
@@ -109,13 +130,14 @@ def unproven(question: Question, attempts: Sequence[Attempt]) -> list[str]:
     return reasons
 
 
-def _failed_checks(attempt: Attempt) -> set[tuple[int, int]]:
+def _failed_checks(attempt: Attempt, turns: int) -> set[tuple[int, int]]:
+    """The checks of the first `turns` turns that failed: in one that never came about all do, which proves nothing."""
     failed = set()
     position: dict[int, int] = {}
     for finding in attempt.findings:
         index = position.get(finding.turn, 0)
         position[finding.turn] = index + 1
-        if not finding.ok:
+        if not finding.ok and finding.turn <= turns:
             failed.add((finding.turn, index))
     return failed
 

@@ -23,11 +23,20 @@ class Finding(StoredRecord):
     mode: FailureMode | None = None
 
 
+Place = tuple[str, str, str, int, int]
+"""Profile, suite, question, epoch and variant."""
+
+Key = tuple[str, str, str, int, int, str, str, str, int]
+"""A place, and the hashes of the question, its grader and the model there, and the seed."""
+
+
 class Case(StoredRecord):
     """One test item that asks a question: what is to be attempted, known before anything runs.
 
     `hash` is the question's content hash; `reference` names its text in the run's `questions.jsonl`. `profile` is the
-    profile's name (`@reference`, `@wrong`, … in a self-test, where `variant` numbers the wrong answers from 1).
+    profile's name (`@reference`, `@wrong`, … in a self-test, where `variant` numbers the wrong answers from 1), `model`
+    its hash, which covers the weights. `grader` is the hash of the Python file whose test grades it, empty where only
+    checks do. `seed` is that of this epoch.
     """
 
     nodeid: str
@@ -35,15 +44,26 @@ class Case(StoredRecord):
     question: str
     hash: str
     profile: str
+    model: str = ""
+    grader: str = ""
+    seed: int = 0
     epoch: int = 1
     variant: int = 0
     tier: int = 1
     points: float = 1
 
     @property
-    def key(self) -> tuple[str, str, str, str, int, int]:
-        """What a result is keyed by: never the node id, which changes with the file's place."""
-        return (self.profile, self.suite, self.question, self.hash, self.epoch, self.variant)
+    def key(self) -> Key:
+        """What a result is keyed by: never the node id, which changes with the file's place.
+
+        Another question, grader, profile, weights file or seed is another key.
+        """
+        return (*self.place, self.hash, self.grader, self.model, self.seed)
+
+    @property
+    def place(self) -> Place:
+        """The key without what may change while it stays the same question of the same profile."""
+        return (self.profile, self.suite, self.question, self.epoch, self.variant)
 
 
 class Attempt(Case):
@@ -62,7 +82,6 @@ class Attempt(Case):
     findings: tuple[Finding, ...] = ()
     flags: tuple[str, ...] = ()
     replies: tuple[str, ...] = ()
-    seed: int | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     generation_ms: float | None = None

@@ -27,6 +27,8 @@ class FailureMode(StrEnum):
     TRUNCATED = "truncated"
     THINKING_EXHAUSTED = "thinking_exhausted"
     REPETITION = "repetition"
+    ECHO = "echo"
+    SCRIPT_SWITCH = "script_switch"
     GENERATION_TIMEOUT = "generation_timeout"
     SANDBOX_TIMEOUT = "sandbox_timeout"
     SANDBOX_OOM = "sandbox_oom"

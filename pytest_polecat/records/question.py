@@ -3,19 +3,25 @@
 import hashlib
 import json
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from pytest_polecat.records.base import Record
-from pytest_polecat.records.reply import ToolCall
+from pytest_polecat.records.reply import JsonText, ToolCall
 from pytest_polecat.records.request import Sampling
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
 """Ids are ASCII slugs: pytest escapes anything else, and file systems limit length."""
 
+_FUNCTION_KEYS = ("name", "description", "parameters", "strict")
+
 Tier = Annotated[int, Field(ge=1, le=3)]
 Points = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+AnswerFrom = Literal["content", "reasoning_if_empty"]
+"""Where the answer is read: in the visible content alone, or in the reasoning where there is no content."""
 
 
 class CheckSpec(Record):
@@ -78,11 +84,33 @@ class DeclaredAnswer(Record):
         return value
 
 
-class Turn(Record):
-    """What the user says once in a conversation, and what is checked in the answer to it."""
+class ToolResult(Record):
+    """What a tool returns to a call of the model: to one of this name and, where given, with these `arguments`.
 
-    prompt: str
+    The call may have further arguments. `content` is a text, or a value that is sent as its JSON.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    arguments: dict[str, JsonValue] = {}
+    content: JsonText
+
+
+class Turn(Record):
+    """What the model is told once in a conversation, and what is checked in its answer.
+
+    It is told what the user says (`prompt`), or what its tools return (`tool_results`): one result for each call that
+    it made in the turn before. If it made other calls, the conversation ends there.
+    """
+
+    prompt: str | None = None
+    tool_results: tuple[ToolResult, ...] = ()
     checks: tuple[CheckSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.prompt is None) == (not self.tool_results):
+            raise ValueError("give either `prompt` or `tool_results`")
+        return self
 
 
 class SuiteHeader(Record):
@@ -110,11 +138,17 @@ class Question(Record):
     reference: DeclaredAnswer | None = None
     wrong: tuple[DeclaredAnswer, ...] = ()
     sampling: Sampling = Sampling()
+    answer_from: AnswerFrom = Field(
+        default="content",
+        description="`reasoning_if_empty` reads the answer in the reasoning if the reply shows nothing; it is flagged",
+    )
     constrained: bool = Field(
         default=False,
         description="ask with the server's schema-constrained decoding, by the json_schema check's schema",
     )
-    tools: tuple[dict[str, JsonValue], ...] = ()
+    tools: tuple[dict[str, JsonValue], ...] = Field(
+        default=(), description="functions on offer: `{name, description, parameters}`, or in the form of OpenAI's API"
+    )
     tool_choice: JsonValue = None
     carry_reasoning: bool = Field(default=False, description="send earlier reasoning back in later turns")
     family: str | None = Field(default=None, description="questions that differ only in constants share a family")
@@ -128,12 +162,22 @@ class Question(Record):
             raise ValueError("an id is 1 to 80 ASCII letters, digits, dots, dashes and underscores")
         return value
 
+    @field_validator("tools", mode="before")
+    @classmethod
+    def _short_tools(cls, value: object) -> object:
+        return [_tool(each) for each in value] if isinstance(value, list | tuple) else value
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.prompt is None) == (not self.turns):
             raise ValueError("give either `prompt` or `turns`")
         if self.turns and self.checks:
             raise ValueError("with `turns`, put the checks into the turns they check")
+        if self.turns and self.turns[0].prompt is None:
+            raise ValueError("the first turn needs a `prompt`: no tool was called before it")
+        for result in (result for turn in self.turns for result in turn.tool_results):
+            if result.name not in self.functions:
+                raise ValueError(f"`tool_results` answers {result.name!r}, which is none of the question's `tools`")
         for name, answer in [("reference", self.reference), *(("wrong", wrong) for wrong in self.wrong)]:
             if answer is not None and len(answer.turns) != len(self.conversation):
                 raise ValueError(
@@ -148,9 +192,38 @@ class Question(Record):
         return self.turns or (Turn(prompt=self.prompt or "", checks=self.checks),)
 
     @property
+    def functions(self) -> dict[str, dict[str, JsonValue]]:
+        """The parameters (a JSON Schema, empty if there is none) of each function in `tools`, by its name."""
+        found: dict[str, dict[str, JsonValue]] = {}
+        for tool in self.tools:
+            match tool.get("function"):
+                case {"name": str(name), **rest}:
+                    parameters = rest.get("parameters")
+                    found[name] = parameters if isinstance(parameters, dict) else {}
+        return found
+
+    def told(self, turn: int) -> tuple[str, ...]:
+        """The texts that the question holds for the model up to this turn (from 1): its system prompt, and the prompts.
+
+        Of a turn with `tool_results`, that is an empty text.
+        """
+        return (self.system or "", *(each.prompt or "" for each in self.conversation[:turn]))
+
+    @property
     def all_checks(self) -> tuple[CheckSpec, ...]:
         """Every check of every turn, in order."""
         return tuple(check for turn in self.conversation for check in turn.checks)
+
+
+def _tool(value: object) -> object:
+    """A tool in the form of OpenAI's API. One that has a `type` is in the form of some API already."""
+    if not isinstance(value, dict) or "type" in value:
+        return value
+    unknown = [str(key) for key in value if key not in _FUNCTION_KEYS]
+    if unknown or not isinstance(value.get("name"), str) or not value["name"]:
+        fault = f"the key {unknown[0]!r}" if unknown else "no `name`"
+        raise ValueError(f"a tool has {fault}; write {', '.join(_FUNCTION_KEYS)}")
+    return {"type": "function", "function": value}
 
 
 def content_hash(*parts: object) -> str:

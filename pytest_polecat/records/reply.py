@@ -1,11 +1,20 @@
 """What a model returned for one request."""
 
-from typing import Literal
+import json
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
 
 from pytest_polecat.records.base import Record, StoredRecord
 from pytest_polecat.records.outcome import FailureMode
+
+
+def _as_text(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
+
+JsonText = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | dict[str, Any] | list[Any])]
+"""A text; an author may write an object or a list instead, and means its JSON."""
 
 
 class ToolCall(Record):
@@ -15,7 +24,7 @@ class ToolCall(Record):
     """
 
     name: str
-    arguments: str = "{}"
+    arguments: JsonText = "{}"
     id: str = ""
 
 

@@ -58,6 +58,9 @@ class Request(Record):
     def body(self) -> dict[str, JsonValue]:
         """The JSON body for `/v1/chat/completions`, less `model` and `stream`."""
         body: dict[str, JsonValue] = {"messages": list(self.messages), **self.sampling.fields()}
+        if self.tools:
+            # Servers differ in whether a model may make several calls at once unless they are told.
+            body.setdefault("parallel_tool_calls", True)
         optional: dict[str, JsonValue] = {
             "seed": self.seed,
             "response_format": self.response_format,

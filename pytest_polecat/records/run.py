@@ -84,17 +84,31 @@ class Served(StoredRecord):
     notes: tuple[str, ...] = ()
 
 
+class Hung(StoredRecord):
+    """A server that takes no more notice of anybody: where it is, and what was seen of it."""
+
+    url: str
+    message: str
+
+
 class ProfileRun(StoredRecord):
-    """One profile in a run: as resolved, its hash, and how it was served (None: never started)."""
+    """One profile in a run: as resolved, its hash, and how it was served (None: never started).
+
+    `weights` are the hashes of its files by the profile's key for them.
+    """
 
     profile: Profile
     hash: str
+    weights: dict[str, str] = {}
     served: Served | None = None
     error: str | None = None
 
 
 class SuiteRun(StoredRecord):
-    """One suite in a run: `questions` and `points` are those selected, `hash` covers the selected questions."""
+    """One suite in a run: `questions` and `points` are those selected, `hash` covers the selected questions.
+
+    `unproven` are the ids of the questions that were asked although no self-test has proven them.
+    """
 
     suite: str
     version: str
@@ -103,6 +117,7 @@ class SuiteRun(StoredRecord):
     hash: str = ""
     questions: int = 0
     points: float = 0
+    unproven: tuple[str, ...] = ()
 
 
 class Host(StoredRecord):
@@ -120,16 +135,32 @@ class Host(StoredRecord):
 
 
 class SandboxRun(StoredRecord):
-    """What code ran in: the image's id, the engine and its version, the runtime, and the hash of what runs inside."""
+    """What code ran in: the image's id, the engine and its version, the runtime, and the hash of what runs inside.
+
+    `isolated` is false where it ran as a process of the user's (engine `process`, without an image).
+    """
 
     image: str
     engine: str
     runtime: str
     runner: str
+    isolated: bool = True
+
+
+class Resumption(StoredRecord):
+    """A later session of a run: when it began, how many test items it found finished, and what had changed since."""
+
+    started: str
+    command: tuple[str, ...] = ()
+    finished: int = 0
+    changes: tuple[str, ...] = ()
 
 
 class Run(StoredRecord):
-    """`run.json`. `selected` counts the test items that asked, `deselected` those left out by `-k` or limits."""
+    """`run.json`. `selected` counts the test items that asked, `deselected` those left out by `-k` or limits.
+
+    `replay_of` names the run whose kept replies were graded, if no model was asked.
+    """
 
     format: Literal["polecat.run/1"] = "polecat.run/1"
     id: str
@@ -143,6 +174,8 @@ class Run(StoredRecord):
     concurrency: int | None = None
     selected: int = 0
     deselected: int = 0
+    resumptions: tuple[Resumption, ...] = ()
+    replay_of: str | None = None
     profiles: dict[str, ProfileRun] = {}
     suites: dict[str, SuiteRun] = {}
     sandbox: SandboxRun | None = None

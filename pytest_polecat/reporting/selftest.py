@@ -9,8 +9,8 @@ import pytest
 from pytest_polecat.results.proof import Proof
 
 
-def write_proofs(reporter: pytest.TerminalReporter, proofs: Sequence[Proof]) -> None:
-    """One line for each suite, and one for each reason why a question is not proven."""
+def write_proofs(reporter: pytest.TerminalReporter, proofs: Sequence[Proof], notes: Sequence[str] = ()) -> None:
+    """One line for each suite, one for each reason why a question is not proven, and the notes."""
     reporter.section("polecat self-test", sep="=")
     width = max((len(proof.suite) for proof in proofs), default=5)
     header = f"{'suite':<{width}}  questions  families  tiers 1/2/3    points  proven"
@@ -23,3 +23,5 @@ def write_proofs(reporter: pytest.TerminalReporter, proofs: Sequence[Proof]) -> 
     for proof in proofs:
         for fault in proof.faults:
             reporter.write_line(f"{proof.suite}/{fault}", red=True)
+    for note in notes:
+        reporter.write_line(f"note: {note}")

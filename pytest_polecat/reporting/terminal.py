@@ -128,6 +128,8 @@ def _remarks(summary: ProfileSummary) -> Iterator[str]:
         yield f"epochs: {summary.epochs} for each question, averaged by question"
     if tally.modes:
         yield f"failure modes: {_counts(tally.modes)}"
+    if tally.refusals and tally.refusals[0]:
+        yield f"refusals: {tally.refusals[0]} ({percent(tally.refusals[1])})"
     if tally.flags:
         yield f"flags: {_counts(tally.flags)}"
     if tally.skipped:

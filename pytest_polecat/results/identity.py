@@ -14,16 +14,15 @@ import pytest
 from pydantic import ValidationError
 
 import pytest_polecat
-from pytest_polecat.asking.asker import WeightHashes
 from pytest_polecat.asking.canary import canary_request, constrained
+from pytest_polecat.asking.identities import Identities
 from pytest_polecat.asking.kept import KeptReplies, reply_key
 from pytest_polecat.asking.launch.devices import nvidia_devices
 from pytest_polecat.asking.profile_text import without_secrets
-from pytest_polecat.asking.profiles import fingerprint
 from pytest_polecat.records.attempt import Case
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.question import content_hash
-from pytest_polecat.records.run import Host, ProfileRun, Run, Served, SuiteRun
+from pytest_polecat.records.run import Host, ProfileRun, Resumption, Run, Served, SuiteRun
 from pytest_polecat.rundir import RunDir
 
 
@@ -36,14 +35,14 @@ def started(
     seed: int,
     epochs: int,
     workers: int,
-    weights: Mapping[str, WeightHashes],
+    identities: Identities,
 ) -> Run:
-    """The identity as known before the first question; `weights` are the hashes of each profile's weights."""
+    """The identity as known before the first question."""
     selection = run.selection()
     return Run(
         id=run.id,
         started=_now(),
-        command=("pytest", *(str(arg) for arg in config.invocation_params.args)),
+        command=_command(config),
         host=_host(),
         seed=seed,
         epochs=epochs,
@@ -51,12 +50,62 @@ def started(
         selected=len(cases),
         deselected=selection.get("deselected", 0),
         profiles={
-            name: ProfileRun(profile=without_secrets(each), hash=fingerprint(each, weights.get(name)))
+            name: ProfileRun(
+                profile=without_secrets(each),
+                hash=identities.hashes[name],
+                weights=dict(identities.weights.get(name, {})),
+            )
             for name, each in profiles.items()
         },
-        suites=_suites(run.questions().values(), cases),
+        suites=_suites(run.question_lines(), cases),
         extra={"workers": workers},
     )
+
+
+def resumed(identity: Run, before: Run, run: RunDir, *, finished: int, changes: Sequence[str]) -> Run:
+    """The identity of a run that goes on: that of its first session, with what is known anew.
+
+    `before` is how an earlier session left it; where a profile is still the same, so is how it was served.
+    """
+    profiles = {
+        name: _served(was, run) if (was := before.profiles.get(name)) and was.hash == each.hash else each
+        for name, each in identity.profiles.items()
+    }
+    session = Resumption(started=identity.started, command=identity.command, finished=finished, changes=tuple(changes))
+    return identity.model_copy(
+        update={
+            "started": before.started,
+            "command": before.command,
+            "profiles": profiles,
+            "resumptions": (*before.resumptions, session),
+        }
+    )
+
+
+def replayed(identity: Run, source: Run) -> Run:
+    """The identity of a run that grades the replies of another: its models were served as they were there."""
+    profiles = {name: source.profiles[name] for name in identity.profiles}
+    return identity.model_copy(update={"profiles": profiles, "replay_of": source.id})
+
+
+def served_differently(before: Run, now: Run) -> list[str]:
+    """Sentences about servers that are not what they were in an earlier session of the same run."""
+    sentences = []
+    for name, each in now.profiles.items():
+        was = before.profiles[name].served if name in before.profiles else None
+        if was is None or each.served is None:
+            continue
+        for key in ("build", "model", "template_hash", "n_ctx", "slots"):
+            old, new = getattr(was, key), getattr(each.served, key)
+            if old != new:
+                sentences.append(
+                    f"{name}: the server's {key} was {old} in an earlier session of this run, and is {new}"
+                )
+    return sentences
+
+
+def _command(config: pytest.Config) -> tuple[str, ...]:
+    return ("pytest", *(str(arg) for arg in config.invocation_params.args))
 
 
 def finished(identity: Run, run: RunDir, *, interrupted: bool) -> Run:
@@ -85,22 +134,24 @@ def _constrains(profile: ProfileRun, run: RunDir) -> bool | None:
 
 
 def _suites(questions: Iterable[dict[str, Any]], cases: Sequence[Case]) -> dict[str, SuiteRun]:
-    points = {(case.suite, case.question): case.points for case in cases}
-    suites: dict[str, SuiteRun] = {}
+    points: dict[str, dict[str, float]] = {}
+    for case in cases:
+        points.setdefault(case.suite, {})[case.question] = case.points
     hashes: dict[str, list[str]] = {}
+    suites: dict[str, SuiteRun] = {}
     for line in questions:
         name = line["suite"]
         hashes.setdefault(name, []).append(line["hash"])
-        suites[name] = SuiteRun(
-            suite=name,
-            version=str(line["version"]),
-            licence=line["licence"],
-            file=line["file"],
-            hash=content_hash(sorted(hashes[name])),
-            questions=len(hashes[name]),
-            points=sum(value for (suite, _), value in points.items() if suite == name),
-        )
-    return suites
+        if name not in suites:
+            version, licence = str(line["version"]), line["licence"]
+            suites[name] = SuiteRun(suite=name, version=version, licence=licence, file=line["file"])
+    return {name: _counted(suite, hashes[name], points.get(name, {})) for name, suite in suites.items()}
+
+
+def _counted(suite: SuiteRun, hashes: Sequence[str], points: Mapping[str, float]) -> SuiteRun:
+    return suite.model_copy(
+        update={"hash": content_hash(sorted(hashes)), "questions": len(hashes), "points": sum(points.values())}
+    )
 
 
 def _host() -> Host:

@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 
 from pytest_polecat.records.attempt import Attempt, Case
+from pytest_polecat.records.base import lean
 from pytest_polecat.records.outcome import FailureMode, Outcome
+from pytest_polecat.results.resuming import Earlier
 from pytest_polecat.rundir import RunDir, json_line
 
 
 class Ledger:
     """Writes attempts as they are reported and remembers them without their findings.
 
-    `cases` is what was selected: the denominator. Whatever pytest never reported stays missing there.
+    `cases` is what was selected: the denominator. Whatever pytest never reported stays missing there. `earlier` are the
+    attempts that earlier sessions of the run have finished.
     """
 
-    def __init__(self, run: RunDir, cases: Sequence[Case]) -> None:
+    def __init__(self, run: RunDir, cases: Sequence[Case], earlier: Earlier) -> None:
         self.run = run
         self.cases = cases
         self.attempts: dict[str, Attempt] = {}
@@ -27,6 +30,11 @@ class Ledger:
         self._failed_subtests: set[str] = set()
         self.other_failures = 0
         self._by_nodeid = {case.nodeid: case for case in cases}
+        for case in cases:
+            if attempt := earlier.finished(case):
+                self.attempts[case.nodeid] = attempt.model_copy(update={"nodeid": case.nodeid, "points": case.points})
+        self.resumed = len(self.attempts)
+        self.earned = sum(attempt.earned for attempt in self.attempts.values())
         self._file = run.attempts_file.open("ab", buffering=0)
 
     def record(self, report: pytest.TestReport) -> dict[str, Any] | None:
@@ -47,7 +55,9 @@ class Ledger:
             self.forgiven += only_missed
             self.other_failures += not only_missed
         slim = {key: value for key, value in record.items() if key not in {"findings", "replies"}}
-        self.attempts[report.nodeid] = Attempt.model_validate(slim)
+        before = self.attempts.get(report.nodeid)
+        self.attempts[report.nodeid] = lean(Attempt.model_validate(slim))
+        self.earned += self.attempts[report.nodeid].earned - (before.earned if before else 0)
         return slim
 
     def _take_note(self, report: pytest.TestReport, *, subtest: bool) -> None:
@@ -79,6 +89,8 @@ class Ledger:
         `--maxfail` stopped keeps pytest's verdict.
         """
         sound = not (self.broken or self.missing or self.other_failures)
+        if status == pytest.ExitCode.NO_TESTS_COLLECTED and self.resumed:
+            status = pytest.ExitCode.OK
         if status == pytest.ExitCode.TESTS_FAILED and sound and failed == self.forgiven and not stopped:
             return pytest.ExitCode.OK
         if status == pytest.ExitCode.OK and not sound:

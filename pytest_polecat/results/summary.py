@@ -8,7 +8,7 @@ from math import fsum
 from statistics import median
 
 from pytest_polecat.records.attempt import Attempt, Case
-from pytest_polecat.records.outcome import Outcome
+from pytest_polecat.records.outcome import FailureMode, Outcome
 from pytest_polecat.results.statistics import Interval, wilson
 
 Pair = tuple[Case, Attempt | None]
@@ -58,6 +58,16 @@ class Tally:
     def complete(self) -> bool:
         """Whether every selected test item was graded, or skipped as not applicable."""
         return self.broken == 0 and self.not_run == 0
+
+    @property
+    def refusals(self) -> tuple[int, float] | None:
+        """How many test items were missed since the model declined to answer, and their share of those graded.
+
+        None if nothing was graded. A refusal that the question asks for passes, and is none.
+        """
+        graded = self.passed + self.partial + self.missed
+        count = self.modes.get(FailureMode.REFUSAL, 0)
+        return (count, count / graded) if graded else None
 
     @property
     def most(self) -> float:

@@ -18,7 +18,7 @@ _HELLO_SECONDS = 10
 
 _SOME_VERSION = "1.41"
 
-_SECONDS = 60
+_SECONDS = 30
 """For each other answer: it may be busy with many containers."""
 
 

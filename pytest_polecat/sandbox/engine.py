@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_polecat.sandbox.containers import Container, Limits
+from pytest_polecat.sandbox.containers import Container, refuses_mount
 from pytest_polecat.sandbox.daemon import connect, find_image, reason, sweep, version_of
 from pytest_polecat.sandbox.errors import SandboxError
 from pytest_polecat.sandbox.image import default_image
+from pytest_polecat.sandbox.supervised import Limits
 
 
 @dataclass(frozen=True)
 class About:
-    """What tells one sandbox from another: the image's id, the engine's version, the runtime."""
+    """What tells one sandbox from another: the image's id, the engine's version, the runtime.
+
+    `isolated` is false where nothing keeps the code from the user's files, network and processes.
+    """
 
     image: str
     engine: str
     runtime: str
+    isolated: bool = True
 
 
 class Engine:
@@ -26,6 +31,7 @@ class Engine:
         self.image = image
         self.runtime = runtime
         self.limits = limits or Limits()
+        self._hosts = True
         self._client = connect()
         try:
             self._image_id = self._image(image)
@@ -43,7 +49,7 @@ class Engine:
         import docker.errors
 
         try:
-            made = Container(self._client, self._image_id, self.limits, self.runtime)
+            made = self._start()
         except (docker.errors.APIError, OSError) as error:
             raise SandboxError(f"Docker could not start a sandbox: {reason(error)}") from error
         try:
@@ -52,6 +58,19 @@ class Engine:
             made.remove()
             raise
         return made
+
+    def _start(self) -> Container:
+        """A container, without the name `localhost` where the engine has no way to this machine's files."""
+        import docker.errors
+
+        while True:
+            hosts = self._hosts
+            try:
+                return Container(self._client, self._image_id, self.limits, self.runtime, hosts=hosts)
+            except docker.errors.APIError as error:
+                if not (hosts and refuses_mount(error)):
+                    raise
+                self._hosts = False
 
     def sweep(self) -> int:
         """Remove the sandboxes that dead runs of this machine left; how many there were."""

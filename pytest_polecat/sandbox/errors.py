@@ -53,3 +53,7 @@ class SandboxError(PolecatError):
     """There is no sandbox, or it failed: the machine's doing, not the model's."""
 
     mode = "sandbox_error"
+
+
+class LostError(SandboxError):
+    """A sandbox that worked was lost in the midst of it, and not by the candidate: another one may get further."""

@@ -16,7 +16,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202
 class _MirrorType(type):
     """The class of mirrored classes: what such a class is asked for, and made of, is found in the sandbox."""
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:
         """An exception of the class, made by the candidate's own."""
         own = vars(cls).get("_polecat_class")
         return own(*args, **kwargs) if own is not None else super().__call__(*args, **kwargs)

@@ -1,11 +1,14 @@
 """What stands in a test for the objects of a candidate: handles, and mirrored exceptions.
 
 A handle can be called, asked for attributes and items, iterated and entered. It gives nothing away: no value of the
-test is ever compared inside the sandbox. Therefore it has no truth value, and no comparison with a plain value.
+test is ever compared inside the sandbox. Therefore it has no truth value, and no comparison with a plain value, unless
+the object is a plain value too, as those of `class LRUCache(OrderedDict)` are: that one is fetched then, and compared
+here.
 """
 
 from __future__ import annotations
 
+import operator
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -13,7 +16,7 @@ from typing import Any, TypeVar
 from pytest_polecat.sandbox.errors import CandidateError, HandleError
 from pytest_polecat.sandbox.mirrors import MirroredError, Mirrors, combined, mirror, printable
 from pytest_polecat.sandbox.session import Session
-from pytest_polecat.sandbox.values import Told
+from pytest_polecat.sandbox.values import VALUES, Told
 
 _T = TypeVar("_T")
 
@@ -24,12 +27,15 @@ _CAUSES = 3
 
 def _between_handles(operation: str, what: str, *, swapped: bool = False) -> Callable[[Any, object], Any]:
     """An operator that is forwarded between two objects of the candidate's alone."""
+    here: Callable[[Any, Any], Any] = getattr(operator, operation)
 
     def operate(self: Handle, other: object) -> Any:
-        if not isinstance(other, Handle):
-            raise self._not_plain(f"{what} a value of the test")
-        one, two = (other, self) if swapped else (self, other)
-        return one._polecat(operation, two)  # noqa: SLF001
+        if isinstance(other, Handle):
+            one, two = (other, self) if swapped else (self, other)
+            return one._polecat(operation, two)  # noqa: SLF001
+        return self._polecat_plainly(
+            lambda value: here(other, value) if swapped else here(value, other), f"{what} a value of the test"
+        )
 
     return operate
 
@@ -57,7 +63,7 @@ class Handle:
         set_(self, "_polecat_id", number)
         set_(self, "_polecat_type", kind)
 
-    def _polecat(self, operation: str, *args: Any, **kwargs: Any) -> Any:
+    def _polecat(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
         """Have something done to the object."""
         return self._polecat_session.request(operation, self._polecat_id, *args, **kwargs)
 
@@ -75,7 +81,7 @@ class Handle:
     def __delattr__(self, name: str) -> None:
         self._polecat("delete", name)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call it, there."""
         return self._polecat("call", *args, **kwargs)
 
@@ -155,7 +161,7 @@ class Handle:
             return self is other or _plain(self._polecat("eq", other), bool, "==")
         if other is None:
             return False
-        raise self._not_plain("compared with a value of the test")
+        return bool(self._polecat_plainly(lambda value: value == other, "compared with a value of the test"))
 
     def __ne__(self, other: object) -> bool:
         if isinstance(other, Handle):
@@ -165,7 +171,8 @@ class Handle:
     def __contains__(self, item: object) -> bool:
         if isinstance(item, Handle):
             return _plain(self._polecat("contains", item), bool, "in")
-        raise self._not_plain("searched for a value of the test; iterate over it instead")
+        what = "searched for a value of the test; iterate over it instead"
+        return bool(self._polecat_plainly(lambda value: item in value, what))
 
     def __instancecheck__(self, instance: object) -> bool:
         """Whether a value is of this class of the candidate's: plain values are of none."""
@@ -196,6 +203,11 @@ class Handle:
     __int__, __float__, __complex__ = _number("int", int), _number("float", float), _number("complex", complex)
     __index__ = _number("index", int)
 
+    def _polecat_plainly(self, operate: Callable[[Any], Any], what: str) -> Any:
+        """What comes of the object as a plain value, in this process: of most objects, nothing."""
+        del operate
+        raise self._not_plain(what)
+
     def _not_plain(self, what: str) -> HandleError:
         return HandleError(f"the candidate gave an object of its class {self._polecat_type}: it can't be {what}")
 
@@ -223,6 +235,42 @@ for _name in (
     # No plain value of the test: it may be the expected one, as in `abs(result - 3.5) < 0.01`.
     setattr(Handle, f"__{_name.rstrip('_')}__", _between_handles(_name, "calculated with"))
     setattr(Handle, f"__r{_name.rstrip('_')}__", _between_handles(_name, "calculated with", swapped=True))
+
+
+class ValueHandle(Handle):
+    """An object of a class of the candidate's that derives from a built-in type of values, and adds to it.
+
+    Its methods, attributes and items are the class's. Compared, calculated with, or asked for its truth, it is the
+    value of the built-in type, whatever the class says.
+    """
+
+    __slots__ = ("_polecat_known",)
+
+    def _polecat_value(self) -> Any:
+        """The value of the built-in type: the same one until the candidate is asked for anything."""
+        asked, value = getattr(self, "_polecat_known", (None, None))
+        if asked != self._polecat_session.asked:
+            value = self._polecat("plain")
+            if type(value) not in VALUES:
+                raise HandleError(f"the candidate gave no plain value of an object of its class {self._polecat_type}")
+            object.__setattr__(self, "_polecat_known", (self._polecat_session.asked, value))
+        return value
+
+    def _polecat_plainly(self, operate: Callable[[Any], Any], what: str) -> Any:
+        value = self._polecat_value()
+        try:
+            return operate(value)
+        except TypeError:
+            raise self._not_plain(what) from None
+
+    def __bool__(self) -> bool:
+        return bool(self._polecat_value())
+
+    def __hash__(self) -> int:
+        try:
+            return hash(self._polecat_value())
+        except TypeError:
+            return super().__hash__()
 
 
 class _Iterator:
@@ -302,13 +350,16 @@ class Proxies:
             error.__cause__ = self.raised(cause, depth + 1)
         if issubclass(kind, SyntaxError):
             error.mode = "syntax_error"
+        elif issubclass(kind, MemoryError):
+            error.mode = "sandbox_oom"
         return error
 
     def _handle(self, told: Told) -> Handle:
         number = told["id"]
         handle = self._handles.get(number)
         if handle is None:
-            handle = self._handles[number] = Handle(self._session, number, printable(told["type"], 200))
+            kind = ValueHandle if told.get("plain") is True else Handle
+            handle = self._handles[number] = kind(self._session, number, printable(told["type"], 200))
         self._received[number] = self._received.get(number, 0) + 1
         return handle
 

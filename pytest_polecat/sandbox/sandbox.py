@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from pytest_polecat.sandbox.containers import Container, Finished
-from pytest_polecat.sandbox.errors import EndedError, HandleError, SandboxError
+from pytest_polecat.sandbox.errors import EndedError, HandleError, LostError, SandboxError
 from pytest_polecat.sandbox.proxies import Handle, Proxies
+from pytest_polecat.sandbox.repositories import FLAG, TESTS_SECONDS, Runner, make_plan, run_tests
 from pytest_polecat.sandbox.session import Session
+from pytest_polecat.sandbox.supervised import Finished, Supervised
+from pytest_polecat.sandbox.tested import RepositoryResult
 
 CALL_SECONDS = 10.0
 TASK_SECONDS = 120.0
@@ -25,7 +27,7 @@ class Candidate(Handle):
 
     __slots__ = ("_polecat_container", "_polecat_module")
 
-    def __init__(self, session: Session, container: Container, module: Handle) -> None:
+    def __init__(self, session: Session, container: Supervised, module: Handle) -> None:
         super().__init__(session, module._polecat_id, module._polecat_type)  # noqa: SLF001
         object.__setattr__(self, "_polecat_container", container)
         # As long as that lives, its number is not given back.
@@ -57,11 +59,13 @@ class Candidate(Handle):
 class Sandbox:
     """Containers for one test. `take` gives one that is ready, `discard` clears it away."""
 
-    def __init__(self, take: Callable[[], Container], discard: Callable[[Container], None]) -> None:
+    def __init__(self, take: Callable[[], Supervised], discard: Callable[[Supervised], None]) -> None:
         self._take = take
         self._discard = discard
-        self._containers: list[Container] = []
+        self._containers: list[Supervised] = []
         self._sessions: list[Session] = []
+        self._lost: LostError | None = None
+        self.flags: list[str] = []
 
     def load(
         self,
@@ -111,7 +115,11 @@ class Sandbox:
             "output": output_limit,
         }
         container = self._container()
-        told = container.command(asked, timeout + _GRACE)
+        try:
+            told = container.command(asked, timeout + _GRACE)
+        except LostError as error:
+            self._lost = error
+            raise
         self._discard(container)
         self._containers.remove(container)
         if told["missing"]:
@@ -126,6 +134,40 @@ class Sandbox:
             limited=told["limited"],
         )
 
+    def run_tests(
+        self,
+        files: Files,
+        *,
+        tests: Files,
+        expected: Sequence[str],
+        canaries: Files | None = None,
+        runner: Runner = "unittest",
+        timeout: float = TESTS_SECONDS,
+    ) -> RepositoryResult:
+        """Judge a repository by tests that run inside with it, twice; for what can't be called from outside.
+
+        `files` are the candidate's, by their paths. `tests` are written over them, `expected` are the ids of those that
+        have to pass, as pytest writes them. Every test in the files of `canaries` has to fail; others are drawn anyway.
+        `timeout` is in seconds for each of the two runs. The attempt is flagged `tamper-evident`: such a verdict can be
+        forged in principle. Raises `CandidateError` for forged reports, for too much time or memory, `SuiteError` for
+        tests that can't be used, `SandboxError` when the image lacks the runner.
+        """
+        self.flags.append(FLAG)
+        return run_tests(self.run, make_plan(files, tests, expected, canaries or {}, runner), timeout)
+
+    @property
+    def lost(self) -> LostError | None:
+        """The engine's failure that this test met, whatever it made of it; None where it met none."""
+        return next((session.lost for session in self._sessions if session.lost), self._lost)
+
+    def renew(self) -> None:
+        """End everything that was started so far, and forget what came of it: as new."""
+        for session in self._sessions:
+            session.close()
+        for container in self._containers:
+            self._discard(container)
+        self._containers, self._sessions, self._lost = [], [], None
+
     def close(self) -> None:
         """End everything that this test started; raises an assertion that a candidate swallowed."""
         for session in self._sessions:
@@ -135,7 +177,7 @@ class Sandbox:
         for session in self._sessions:
             session.check()
 
-    def _container(self) -> Container:
+    def _container(self) -> Supervised:
         container = self._take()
         self._containers.append(container)
         return container

@@ -17,7 +17,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pytest_polecat.sandbox.errors import CandidateError, EndedError, ProtocolError, SandboxError, TimeLimitError
+from pytest_polecat.sandbox.errors import (
+    CandidateError,
+    EndedError,
+    LostError,
+    ProtocolError,
+    SandboxError,
+    TimeLimitError,
+)
+from pytest_polecat.sandbox.supervised import NO_ANSWER
 from pytest_polecat.sandbox.values import Decoder, Encoder, Told, dumps, loads, replace_content
 
 _Lost = CandidateError | SandboxError
@@ -25,6 +33,7 @@ _Lost = CandidateError | SandboxError
 
 _TEXT = 4000
 _CALLS_AT_ONCE = 128
+_ANSWER_SECONDS = 2.5
 _RECEIVED_AT_MOST = 256 << 20
 
 _CALLBACK: contextvars.ContextVar[str | None] = contextvars.ContextVar("callback", default=None)
@@ -38,6 +47,9 @@ class Link(Protocol):
 
     def receive(self) -> bytes:
         """The next message; a `CandidateError`, or a `SandboxError`, that says why there is none any more."""
+
+    def answers(self, seconds: float) -> bool:
+        """Whether the sandbox itself answers within so many seconds, whatever the candidate does."""
 
     def kill(self) -> None:
         """End the sandbox at once."""
@@ -75,12 +87,17 @@ class Session:
         self._raised: list[Exception] = []
         self._calls = 0
         self._received = 0
+        self.asked = 0
+        """How often the candidate was asked for something that may have changed its objects."""
         self._over: _Lost | None = None
         self.asserted: BaseException | None = None
+        self.lost: LostError | None = None
+        """The machine's failure that the test was told of, whatever it made of it."""
         threading.Thread(target=self._receive, name="polecat-sandbox", daemon=True).start()
 
-    def request(self, operation: str, on: int | None = None, *args: Any, **kwargs: Any) -> Any:
+    def request(self, operation: str, on: int | None = None, /, *args: Any, **kwargs: Any) -> Any:
         """Have the candidate do something: its value. Raises what the candidate raised, as a `CandidateError`."""
+        self.asked += operation != "plain"
         encoder = Encoder(self._reference)
         message: dict[str, Any] = {"op": operation, "args": [encoder.encode(each) for each in args]}
         if kwargs:
@@ -91,7 +108,11 @@ class Session:
             message["within"] = within
         elif thread := self._threads.setdefault(threading.get_ident(), len(self._threads)):
             message["thread"] = thread
-        answer = self._exchange(message)
+        try:
+            answer = self._exchange(message)
+        except LostError as lost:
+            self.lost = lost
+            raise
         self.check()
         error = answer.get("error")
         if error is not None:
@@ -172,9 +193,12 @@ class Session:
         except queue.Empty:
             whole = left < self._call_limit
             limit = self._limit if whole else self._call_limit
-            error = TimeLimitError(f"{'all calls together' if whole else 'a call'} took longer than {limit:g} s")
+            told = f"{'all calls together' if whole else 'a call'} took longer than {limit:g} s"
+            # No candidate keeps the supervisor from answering; an engine that hangs does.
+            there = self._link.answers(_ANSWER_SECONDS)
+            error = TimeLimitError(told) if there else LostError(f"{told}, and {NO_ANSWER}")
             self._end(error)
-            return error
+            return self._over or error
 
     def _end(self, error: _Lost) -> None:
         """Nothing comes any more: everybody who waits is told why."""

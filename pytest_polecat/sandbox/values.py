@@ -249,6 +249,10 @@ _WRITE: Mapping[type, Callable[[Any, Callable[[Any], Any]], Any]] = {
 }
 
 
+VALUES = frozenset(_WRITE)
+"""The types whose values come and go as they are, beside those of None, True and False."""
+
+
 def _list_of(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise ProtocolError("a value is not what its tag says (no list)")

@@ -7,8 +7,9 @@ from anyio.lowlevel import checkpoint
 
 from pytest_polecat.asking import client as client_module
 from pytest_polecat.asking.client import Exchange, HttpClient
+from pytest_polecat.asking.pace import Pace
 from pytest_polecat.asking.parsing import parse_reply
-from pytest_polecat.asking.patience import Patience
+from pytest_polecat.asking.patience import Clock, Patience
 from pytest_polecat.asking.retrying import RetryPolicy
 from pytest_polecat.errors import ProfileError
 from pytest_polecat.records.outcome import FailureMode
@@ -356,11 +357,11 @@ def test_a_queued_request_is_not_on_the_clock() -> None:
     async def main() -> None:
         patience = Patience(60, slots=1)
         with patience.clock() as first:
-            assert first.deadline < float("inf")
+            assert first.scope.deadline < float("inf")
             with patience.clock() as second, patience.clock() as third:
-                assert second.deadline == third.deadline == float("inf")
+                assert second.scope.deadline == third.scope.deadline == float("inf")
         with patience.clock() as fourth:
-            assert fourth.deadline < float("inf")
+            assert fourth.scope.deadline < float("inf")
 
     anyio.run(main)
 
@@ -368,26 +369,108 @@ def test_a_queued_request_is_not_on_the_clock() -> None:
 def test_the_next_in_the_queue_is_on_the_clock_when_a_slot_is_free() -> None:
     async def main() -> None:
         patience = Patience(60, slots=1)
-        scopes: dict[str, anyio.CancelScope] = {}
+        clocks: dict[str, Clock] = {}
         done = {name: anyio.Event() for name in "abc"}
 
         async def one(name: str) -> None:
-            with patience.clock() as scopes[name]:
+            with patience.clock() as clocks[name]:
                 await done[name].wait()
 
         async with anyio.create_task_group() as tasks:
             for name in "abc":
                 tasks.start_soon(one, name)
-                await until(lambda name=name: name in scopes)  # type: ignore[misc]
+                await until(lambda name=name: name in clocks)  # type: ignore[misc]
             done["a"].set()
-            await until(lambda: scopes["b"].deadline < float("inf"))
-            assert scopes["c"].deadline == float("inf")
+            await until(lambda: clocks["b"].scope.deadline < float("inf"))
+            assert clocks["c"].scope.deadline == float("inf")
             done["b"].set()
-            await until(lambda: scopes["c"].deadline < float("inf"))
+            await until(lambda: clocks["c"].scope.deadline < float("inf"))
             done["c"].set()
             await checkpoint()
 
     anyio.run(main)
+
+
+def test_an_answer_is_due_after_four_times_the_slowest_rate_and_a_grace() -> None:
+    pace = Pace(grace=10)
+    assert pace.due(budget=100, sent=1000) is None
+    pace.observe(2.0, tokens=20, sent=1000)
+    pace.observe(0.5, tokens=50, sent=100)
+    assert pace.due(budget=100, sent=1000) == 10 + 4 * (0.1 * 100 + 0.005 * 1000)
+    assert pace.due(budget=None, sent=1000) is None
+
+
+def overdue(fake_server: FakeServer, meanwhile: Fault = hang) -> Exchange:
+    """An answer that should have come long ago, judged by the one before, from a server that is looked at then."""
+    fake_server.script("quick", meanwhile, "late")
+    request = hello(sampling=Sampling(max_tokens=5))
+
+    async def main() -> Exchange:
+        client = client_of(fake_server, timeout=60, pace=Pace(grace=0.1))
+        async with client, anyio.create_task_group() as tasks:
+            tasks.start_soon(client.watch)
+            await client.ask(request)
+            exchange = await client.ask(request)
+            tasks.cancel_scope.cancel()
+        return exchange
+
+    return anyio.run(main)
+
+
+def test_a_server_that_has_forgotten_a_request_is_asked_again(fake_server: FakeServer) -> None:
+    fake_server.pages = {"/slots": [{"id": 0, "is_processing": False}]}
+    exchange = overdue(fake_server)
+    assert exchange.reply.content == "late"
+    assert "the server has forgotten the request" in exchange.retries[0]
+
+
+def test_an_overdue_answer_of_a_server_without_slots_is_asked_for_again(fake_server: FakeServer) -> None:
+    fake_server.pages = {"/slots": None}
+    exchange = overdue(fake_server)
+    assert exchange.reply.content == "late"
+    assert "has not answered" in exchange.retries[0]
+
+
+def test_a_server_that_is_busy_with_an_overdue_answer_is_waited_for(
+    fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    trouble = HttpClient._trouble
+
+    async def look(client: HttpClient) -> str:
+        looked.append(await trouble(client))
+        return looked[-1]
+
+    monkeypatch.setattr(HttpClient, "_trouble", look)
+
+    async def slow(connection: Connection) -> None:
+        await until(lambda: bool(looked))
+        await status(200, completion("whole"))(connection)
+
+    exchange = overdue(fake_server, slow)
+    assert exchange.reply.content == "whole"
+    assert looked[0] == ""
+
+
+def test_a_server_that_answers_nothing_at_all_hangs(fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "_LOOK_SECONDS", 0.2)
+
+    async def silence(connection: Connection) -> None:
+        fake_server.silent = True
+        await hang(connection)
+
+    error = error_of(overdue(fake_server, silence))
+    assert error.mode is FailureMode.SERVER_CRASH
+    assert "the server hangs" in error.message
+
+
+def test_a_slow_answer_of_a_server_that_hangs_is_not_the_models_doing(
+    fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_LOOK_SECONDS", 0.2)
+    fake_server.silent = True
+    error = error_of(ask(fake_server, timeout=0.2))
+    assert error.mode is FailureMode.SERVER_CRASH
 
 
 def test_a_kept_raw_reply_can_be_read_again(fake_server: FakeServer) -> None:

@@ -36,8 +36,8 @@ class Bench:
             config.write(f"\n[profiles.{name}]\n{textwrap.dedent(lines)}\n")
 
     def ask(self, *args: str, model: str | None = "fake", path: str = ".") -> pytest.RunResult:
-        """Run pytest on `path`; with xdist in that mode."""
-        named = [f"--polecat-model={model}"] if model else []
+        """Run pytest on `path`, whether it is proven or not; with xdist in that mode."""
+        named = [f"--polecat-model={model}", "--polecat-allow-unproven"] if model else []
         workers = ["-n2"] if self.xdist else []
         return self.pytester.runpytest_subprocess(
             "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *named, *workers, *args, path, timeout=90

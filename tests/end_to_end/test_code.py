@@ -17,7 +17,7 @@ KINDS = ("right", "wrong", "raises", "syntax", "import", "loops", "eats", "leave
 def question(kind):
     @polecat.question(id=kind, prompt=f"Write add(a, b) that is {kind}.", points=2)
     def test_add(reply, sandbox):
-        add = sandbox.load(reply.code("python"), call_timeout=2).add
+        add = sandbox.load(reply.code("python"), call_timeout=2 if kind == "loops" else 20).add
         assert add(2, 3) == 5
         assert add([1], [2]) == [1, 2]
 

@@ -27,7 +27,10 @@ CASES: dict[str, tuple[Reply, Outcome, FailureMode | None]] = {
     "an empty reply": ("", Outcome.MISSED, FailureMode.EMPTY),
     "blank lines only": ("\n\n \n", Outcome.MISSED, FailureMode.EMPTY),
     "blank lines first": ("\n\nblue", Outcome.PASSED, None),
-    "an echo": ("", Outcome.MISSED, FailureMode.REPETITION),
+    "an echo": ("", Outcome.MISSED, FailureMode.ECHO),
+    "a loop": ("red " * 300, Outcome.MISSED, FailureMode.REPETITION),
+    "a refusal": ("I'm sorry, but I can't help with that.", Outcome.MISSED, FailureMode.REFUSAL),
+    "a change of letters": ("蓝色是这个问题的正确答案，因为天空是蓝色的。", Outcome.MISSED, FailureMode.SCRIPT_SWITCH),
     "a lone surrogate": ("\ud83d", Outcome.MISSED, FailureMode.WRONG_ANSWER),
     "control characters": ("\x00\x1b[31mblue\x1b[0m\x07", Outcome.MISSED, FailureMode.WRONG_ANSWER),
     "an unterminated think": ("<think>blue, I suppose", Outcome.MISSED, FailureMode.EMPTY),
@@ -84,7 +87,7 @@ def test_every_fault_gets_its_outcome_and_failure_mode(bench: Bench) -> None:
     assert all(each.message for each in broken)
     assert found["a cut-off right answer"].flags == ("truncated",)
     assert result.ret == 1
-    result.stdout.fnmatch_lines([f"*polecat: 4–{4 + 2 * len(broken)}/36 points*{len(broken)} broken, incomplete*"])
+    result.stdout.fnmatch_lines([f"*polecat: 4–{4 + 2 * len(broken)}/42 points*{len(broken)} broken, incomplete*"])
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
@@ -236,3 +239,34 @@ def test_context_that_other_questions_took_costs_no_model_a_point(bench: Bench) 
         assert modes <= {FailureMode.CONNECTION}
     else:
         assert modes == set()
+
+
+def test_an_answer_from_the_reasoning_is_flagged_and_taken_only_where_the_question_says_so(bench: Bench) -> None:
+    bench.suite("""\
+        suite: thoughts
+        questions:
+          - {id: strict, prompt: Say blue., checks: [{exact: blue}]}
+          - {id: kind, prompt: Say blue again., answer_from: reasoning_if_empty, checks: [{exact: blue}]}
+          - {id: shown, prompt: Say blue aloud., answer_from: reasoning_if_empty, checks: [{exact: blue}]}
+    """)
+    bench.pytester.makepyfile("""
+        import pytest_polecat as polecat
+
+        @polecat.question(prompt="Say blue, thinking.", answer_from="reasoning_if_empty")
+        def test_body(reply):
+            assert reply.text == "blue"
+    """)
+
+    def answer(body: Any) -> Reply:
+        aloud = "aloud" in body["messages"][-1]["content"]
+        return completion({"content": "blue" if aloud else "", "reasoning_content": "blue"})
+
+    bench.server.replies = answer
+    bench.ask()
+    attempts = bench.attempts
+    assert {name: (each.outcome, each.mode, each.flags) for name, each in attempts.items()} == {
+        "strict": (Outcome.MISSED, FailureMode.EMPTY, ()),
+        "kind": (Outcome.PASSED, None, ("answer_from_reasoning",)),
+        "shown": (Outcome.PASSED, None, ()),
+        "body": (Outcome.PASSED, None, ("answer_from_reasoning",)),
+    }

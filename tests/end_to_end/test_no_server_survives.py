@@ -49,7 +49,8 @@ def workers(request: pytest.FixtureRequest) -> list[str]:
 
 
 def start(folder: Path, mark: str, *args: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pytest", "--polecat-model=demo", "-p", "no:hypothesispytest", *args, "."]
+    options = ["--polecat-model=demo", "--polecat-allow-unproven", "-p", "no:hypothesispytest"]
+    command = [sys.executable, "-m", "pytest", *options, *args, "."]
     return subprocess.Popen(
         command,
         cwd=folder,

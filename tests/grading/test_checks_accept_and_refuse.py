@@ -190,6 +190,27 @@ ACCEPTED: dict[str, Cases] = {
         ({"value": 3.14159, "abs": 0.01}, "Answer: 3.14"),
         ({"value": 1000, "rel": 0.1}, "1.05 × 10^3"),
         (15, "15 %"),
+        ({"value": 36, "label": "Step 2"}, "**Step 2:** 4 × 9 = 36 apples\nAnswer: 7"),
+        ({"value": 36, "label": "Step 2"}, "- step  2 = $36$"),
+        ({"value": 36, "label": "total (in cm)"}, "Total (in cm):\n36"),
+        ({"value": 36, "label": "Step 2"}, "Step 2: 35\nNo, I was wrong.\nStep 2: 36 (that is 4 times 9)"),
+    ],
+    "symbolic": [
+        ({"value": "2*x + 2", "variables": ["x"]}, r"**Answer:** $2\left(x+1\right)$."),
+        ("1/2", r"\boxed{\frac12}"),
+        ({"set": ["1 + sqrt(3)", "1 - sqrt(3)"]}, "x = 1 ± √3"),
+        ({"interval": "(-oo, 2] U [5, oo)", "variables": ["x"]}, "Answer: x ≤ 2 or x ≥ 5"),
+        ({"equation": "y = 2*x + 1", "variables": ["x", "y"]}, "Answer: 2x - y = -1"),
+    ],
+    "short_answer": [
+        ("Paris", "**Answer:** Paris."),
+        (["Czechia", "Czech Republic"], "the czech republic"),
+        ({"any": ["42"], "number_words": True}, r"Some steps.\n\n\boxed{\text{forty-two}}"),
+    ],
+    "f1": [
+        ({"any": ["starlings broke the glass"], "min": 0.8}, "The glass: starlings broke it."),
+        ({"any": ["x", "starlings broke the glass"], "min": 0.8}, "I think so.\n**Answer:** Starlings broke glass"),
+        ({"any": ["starlings"], "min": 1}, "“The Starlings!”"),
     ],
 }
 
@@ -379,6 +400,31 @@ REFUSED: dict[str, Cases] = {
         (42, "Answer: 41. It is not 42."),
         ({"value": 3.14159, "abs": 0.001}, "3.14"),
         (7, "no number"),
+        ({"value": 36, "label": "Step 2"}, "Step 1: 36\nStep 20: 36\nThe total is 36."),
+        ({"value": 36, "label": "Step 2"}, "Step 2: 36\nStep 2: 37"),
+        ({"value": 36, "label": "Step 2"}, "Step 2: 36 or 37"),
+        ({"value": 36, "label": "Step 2"}, "My step 2: 36"),
+        ({"value": 36, "label": "Step 2"}, "Step 2: <the total>\nAnswer: 36"),
+        ({"value": 4, "label": "Step 2"}, "Step 2: 4 × 9"),
+    ],
+    "symbolic": [
+        ({"value": "2*x + 2", "variables": ["x"]}, "Answer: 2x + 2 or 2x"),
+        ({"value": "x", "variables": ["x"]}, "Answer: sqrt(x^2)"),
+        ("sqrt(2)", "Answer: 1.41421356237309504880"),
+        ({"set": ["1 + sqrt(3)", "1 - sqrt(3)"]}, "x = 1 + √3"),
+        ({"interval": "(-oo, 2] U [5, oo)", "variables": ["x"]}, "Answer: x < 2 or x > 5"),
+        ({"equation": "y = 2*x + 1", "variables": ["x", "y"]}, "Answer: 2x + 1"),
+    ],
+    "short_answer": [
+        ("Paris", "Paris or London"),
+        ("Paris", "Answer: not Paris"),
+        ("Paris", "Answer: Paris\nAnswer: London"),
+        ("5", "-5"),
+    ],
+    "f1": [
+        ({"any": ["starlings broke the glass"], "min": 0.8}, "starlings starlings starlings"),
+        ({"any": ["starlings broke the glass"], "min": 0.8}, "Answer: the wind\n\nStarlings broke the glass."),
+        ({"any": ["starlings"], "min": 0.5}, "Starlings, gulls, terns, herons or crows."),
     ],
 }
 
@@ -407,7 +453,7 @@ def test_a_wrong_answer_that_a_careless_check_accepts_is_refused(name: str, expe
     assert not result.ok, result.message
 
 
-@pytest.mark.parametrize("name", BUILTIN)
+@pytest.mark.parametrize("name", [name for name, kind in BUILTIN.items() if not (kind.sandbox or kind.question)])
 def test_every_check_is_tried_on_three_right_and_three_wrong_answers(name: str) -> None:
     assert len(ACCEPTED[name]) >= 3
     assert len(REFUSED[name]) >= 3

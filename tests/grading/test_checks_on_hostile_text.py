@@ -44,6 +44,13 @@ EXPECTATIONS: list[tuple[str, Any]] = [
     ("json_schema", {"schema": {"items": {"type": "string", "format": "uri"}}, "around": "text"}),
     ("choice", "A"),
     ("number", 42),
+    ("short_answer", {"any": ["a b"], "number_words": True, "ignore_diacritics": True}),
+    ("f1", {"any": ["a b"], "min": 0.5}),
+    ("number", {"value": 42, "label": "answer"}),
+    ("symbolic", {"value": "2*x/y", "variables": ["x", "y"], "label": "answer"}),
+    ("symbolic", {"set": ["1", "x"], "variables": ["x"]}),
+    ("symbolic", {"interval": "x < 1", "variables": ["x"]}),
+    ("symbolic", {"equation": "y = x", "variables": ["x", "y"]}),
 ]
 
 PIECES = [

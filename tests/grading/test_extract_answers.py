@@ -42,6 +42,8 @@ from pytest_polecat.grading.strict_json import MAX_DEPTH, MAX_LENGTH
         (r"$\boxed{42\text{ cm}}$", 42),
         ("**Answer:** 42", 42),
         ("Answer:\n\n**42**", 42),
+        ("**Answer:**\n\n\\[\n42\n\\]", 42),
+        ("Answer:\n$$\n42\n$$\nas 6 times 7 is 42 and 7 times 7 is 49.", 42),
         ("The answer to question 3 is 42.", 42),
         ("Answer (in km): 42", 42),
         ("Answer: 2 + 3 = 5", 5),

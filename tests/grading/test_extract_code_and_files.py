@@ -110,17 +110,41 @@ def test_a_file_is_named_by_a_comment_on_its_first_line() -> None:
     assert files(f"{fenced(script, 'ts')}\n{fenced(page, 'html')}") == {"src/app.ts": script, "index.html": page}
 
 
-def test_an_empty_file_counts_and_the_last_of_one_name_wins() -> None:
-    text = f"**a/__init__.py**\n```python\n```\n**a/b.py**\n{fenced('x = 1')}\n**a/b.py**\n{fenced('x = 2')}"
-    assert files(text) == {"a/__init__.py": "", "a/b.py": "x = 2"}
+def test_an_empty_file_counts_and_one_that_is_given_twice_is_one() -> None:
+    text = f"**a/__init__.py**\n```python\n```\n**a/b.py**\n{fenced('x = 1')}\nAll of `./a/b.py`:\n{fenced('x = 1')}"
+    assert files(text) == {"a/__init__.py": "", "a/b.py": "x = 1"}
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "../up.py", "a/../../b.py", "C:\\x.py", "~/x.py", "a//b.py"])
-def test_a_path_that_leads_elsewhere_is_no_file_name(path: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["../up.py", "a/../../b.py", "C:\\x.py", "src\\x.py", "~/x.py", "a//b.py", "/etc/x.py"]
+)
+def test_a_path_that_leads_elsewhere_is_refused_and_named(path: str) -> None:
     for text in (fenced("x", f"python {path}"), f"**{path}**\n{fenced('x')}", fenced(f"# {path}\nx")):
-        with pytest.raises(Missed, match="Expected files") as caught:
-            files(text)
+        with pytest.raises(Missed, match="is no path of a file here: paths are relative") as caught:
+            files(f"**a/b.py**\n{fenced('x = 1')}\n\n{text}")
         assert caught.value.mode == "extraction_failed"
+        assert path in str(caught.value)
+
+
+@pytest.mark.parametrize("info", ["python title=/etc/passwd", 'py file="a\0b.py"', "python path='..'", "sh ~/.bashrc"])
+def test_what_is_named_as_the_path_in_the_mark_has_to_be_one(info: str) -> None:
+    with pytest.raises(Missed, match="is no path of a file here"):
+        files(f"**a/b.py**\n{fenced('x = 1')}\n\n{fenced('x', info)}")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"**a/b.py**\n{fenced('x = 1')}\n**a/b.py**\n{fenced('x = 2')}", "Two different files are named a/b.py"),
+        (f"**a/b.py**\n{fenced('x = 1')}\n**./a/b.py**\n{fenced('x = 2')}", "Two different files are named a/b.py"),
+        (f"**a.d**\n{fenced('x')}\n**a.d/b.py**\n{fenced('x')}", "a.d is named as a file and as a folder"),
+    ],
+    ids=["two contents", "two contents under two spellings", "a file and a folder"],
+)
+def test_files_that_contradict_each_other_are_refused(text: str, why: str) -> None:
+    with pytest.raises(Missed, match=why) as caught:
+        files(text)
+    assert caught.value.mode == "extraction_failed"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from pytest_polecat.errors import Missed
-from pytest_polecat.grading.readable import ReadableReply
+from pytest_polecat.grading.checks import BUILTIN
+from pytest_polecat.grading.grader import Grader
+from pytest_polecat.grading.readable import ReadableReply, answering
+from pytest_polecat.records.question import Question
 from pytest_polecat.records.reply import Reply, ToolCall, Usage
 
 
@@ -46,3 +49,27 @@ def test_it_never_reads_the_reasoning(read: Callable[[ReadableReply], object]) -
     with pytest.raises(Missed) as caught:
         read(readable("", reasoning=thought))
     assert caught.value.mode == "extraction_failed"
+
+
+@pytest.mark.parametrize(
+    ("reply", "content"),
+    [
+        pytest.param(Reply(content=" \n", reasoning="Blue."), "Blue.", id="nothing to see"),
+        pytest.param(Reply(content="Red.", reasoning="Blue."), "Red.", id="there is content"),
+        pytest.param(Reply(reasoning="Blue.", finish_reason="length"), "", id="cut off while thinking"),
+        pytest.param(Reply(reasoning="Blue.", tool_calls=(ToolCall(name="f"),)), "", id="a call"),
+        pytest.param(Reply(reasoning=" ", content=""), "", id="nothing at all"),
+    ],
+)
+def test_the_reasoning_is_the_answer_only_where_it_is_allowed_and_there_is_no_other(reply: Reply, content: str) -> None:
+    assert answering(reply, "content") is reply
+    assert answering(reply, "reasoning_if_empty").content == content
+
+
+def test_checks_read_the_reasoning_only_where_the_question_says_so() -> None:
+    reply = Reply(reasoning="blue")
+    fields = {"id": "q", "prompt": "Which?", "checks": [{"exact": "blue"}]}
+    for answer_from, earned in (("content", 0), ("reasoning_if_empty", 1)):
+        question = Question.model_validate({**fields, "answer_from": answer_from})
+        assert Grader(BUILTIN).grade(question, [reply]).earned == earned
+    assert Question.model_validate(fields).answer_from == "content"

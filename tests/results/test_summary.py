@@ -225,3 +225,16 @@ def test_points_of_epochs_print_with_two_decimals_at_most() -> None:
     cases = [case("a", points=1, epoch=epoch) for epoch in (1, 2, 3)]
     attempts = [attempt(cases[0], "passed"), attempt(cases[1], "missed"), attempt(cases[2], "missed")]
     assert points(summarise(cases, attempts, deselected=0)["m"].total) == "0.33/1"
+
+
+def test_refusals_are_a_share_of_what_was_graded() -> None:
+    cases = [case(name) for name in "abcdef"]
+    attempts = [
+        attempt(cases[0], "passed"),
+        attempt(cases[1], "missed", mode=FailureMode.REFUSAL),
+        attempt(cases[2], "missed", mode=FailureMode.EMPTY),
+        attempt(cases[3], "partial", mode=FailureMode.REFUSAL),
+        attempt(cases[4], "broken", mode=FailureMode.CONNECTION),
+    ]
+    assert summarise(cases, attempts, deselected=0)["m"].total.refusals == (2, 0.5)
+    assert summarise(cases, attempts[4:], deselected=0)["m"].total.refusals is None

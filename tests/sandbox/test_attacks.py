@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from pytest_polecat.sandbox.containers import Container
 from pytest_polecat.sandbox.engine import Engine
 from pytest_polecat.sandbox.errors import CandidateError
 from pytest_polecat.sandbox.pool import Pool
 from pytest_polecat.sandbox.sandbox import Sandbox
+from pytest_polecat.sandbox.supervised import Supervised
 from tests.sandbox.docker_look import gone
 
 ATTACKS = sorted((Path(__file__).parents[1] / "attacks").glob("*.txt"))
@@ -23,9 +23,9 @@ CALL, TASK = 2.0, 6.0
 
 
 @pytest.fixture(scope="module")
-def taken(host_image: str) -> Iterator[tuple[Pool, list[Container]]]:
+def taken(host_image: str) -> Iterator[tuple[Pool, list[Supervised]]]:
     """A pool of one's own, and the containers that were taken from it; in the end none of them is left."""
-    pool, containers = Pool(Engine(host_image), 2), list[Container]()
+    pool, containers = Pool(Engine(host_image), 2), list[Supervised]()
     yield pool, containers
     pool.close()
     assert gone([container.id for container in containers], within=10)
@@ -47,10 +47,10 @@ def grade(add: Any) -> None:
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda file: file.stem)
-def test_no_attack_is_graded_as_passed(taken: tuple[Pool, list[Container]], attack: Path) -> None:
+def test_no_attack_is_graded_as_passed(taken: tuple[Pool, list[Supervised]], attack: Path) -> None:
     pool, containers = taken
 
-    def take() -> Container:
+    def take() -> Supervised:
         containers.append(pool.take())
         return containers[-1]
 

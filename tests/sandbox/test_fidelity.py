@@ -248,6 +248,29 @@ def test_what_the_test_lends_is_changed_in_place(sandbox: Sandbox) -> None:
         candidate.look(shared)
 
 
+# What the ways to the candidate and back call their own parameters and parts.
+PARAMETERS = ["operation", "on", "self", "cls", "target", "args", "kwargs", "function", "id", "op", "m", "h", "fn", "d"]
+
+
+def test_a_keyword_argument_may_have_any_name(sandbox: Sandbox) -> None:
+    candidate = sandbox.load(
+        "def took(*items, **named): return [*items, named]\n"
+        "def pass_on(function, /, **named): return function(**named)\n"
+        "class Took(Exception):\n    def __init__(*given, **named): given[0].named = named\n"
+    )
+    for name in PARAMETERS:
+        assert candidate.took([1], **{name: [2]}) == [[1], {name: [2]}]
+        assert candidate.pass_on(lambda **named: named, **{name: 3}) == {name: 3}
+        assert candidate.Took(**{name: 4}).named == {name: 4}
+
+
+def test_many_lists_and_dicts_go_along_in_no_time(sandbox: Sandbox) -> None:
+    candidate = sandbox.load("def mark(rows): rows[7]['cells'].append(1); return len(rows)", call_timeout=10)
+    rows = [{"cells": [number]} for number in range(20_000)]
+    assert candidate.mark(rows) == 20_000
+    assert [row["cells"] for row in rows[6:9]] == [[6], [7, 1], [8]]
+
+
 def test_exceptions_are_the_candidates_own(sandbox: Sandbox) -> None:
     candidate = sandbox.load(
         "class QueueError(Exception): pass\n"
@@ -342,18 +365,97 @@ def test_subclasses_of_built_in_types_arrive_by_their_base(sandbox: Sandbox) -> 
         "import collections, enum\n"
         "class Level(enum.IntEnum): LOW = 1\n"
         "class Colour(enum.Enum): RED = 'r'\n"
-        "class Liar(int):\n    __eq__ = lambda *_: True\n    __hash__ = int.__hash__\n    __int__ = lambda _: 5\n"
+        "class Suit(str, enum.Enum):\n    HEARTS = 'h'\n    def __str__(self): return 'suit'\n"
+        "class Names(list): 'All of them.'\n"
+        "class Grid(dict[str, int]):\n    def __init__(self, *cells): super().__init__(cells)\n"
         "Point = collections.namedtuple('Point', 'x y')\n"
         "def all():\n    ordered = collections.OrderedDict(a=1)\n"
-        "    return [collections.Counter('aab'), Point(1, 2), Level.LOW, ordered, Liar(7)]\n"
+        "    plain = [Suit.HEARTS, Names('xy'), Grid('ab')]\n"
+        "    return [collections.Counter('aab'), Point(1, 2), Level.LOW, ordered, *plain]\n"
         "def colours(): return {Colour.RED: 1}\n"
     )
     back = candidate.all()
-    assert back == [{"a": 2, "b": 1}, (1, 2), 1, {"a": 1}, 7]
-    assert [type(value) for value in back] == [dict, tuple, int, dict, int]
+    assert back == [{"a": 2, "b": 1}, (1, 2), 1, {"a": 1}, "h", ["x", "y"], {"a": "b"}]
+    assert [type(value) for value in back] == [dict, tuple, int, dict, str, list, dict]
     assert candidate.colours()[candidate.Colour.RED] == 1
     assert candidate.Colour.RED == candidate.Colour.RED
     assert candidate.Colour.RED.value == "r"
+
+
+DERIVED = """
+import collections, enum, typing
+
+class LRUCache(collections.OrderedDict):
+    def __init__(self, size): super().__init__(); self.size = size
+    def put(self, key, value):
+        self[key] = value
+        if len(self) > self.size: self.popitem(last=False)
+    def at(self, key): self.move_to_end(key); return self[key]
+
+class Folded(dict):
+    def __getitem__(self, key): return super().__getitem__(key.lower())
+
+class Point(typing.NamedTuple):
+    x: int
+    y: int
+    def norm(self): return abs(self.x) + abs(self.y)
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+    def above(self): return Level(self + 1)
+
+class Hello:
+    def greet(self): return "hello"
+class Text(str, Hello): pass
+class Noted(list): pass
+def noted():
+    made = Noted([1]); made.by = "me"; return made
+
+seen = []
+class Nosy(int):
+    def _look(self, *others): seen.extend(map(repr, others)); return True
+    __eq__ = __ne__ = __lt__ = __gt__ = __le__ = __ge__ = __contains__ = __add__ = __radd__ = __bool__ = _look
+    def __hash__(self): return 3
+"""
+
+
+def test_a_class_with_methods_of_its_own_keeps_them_whatever_it_derives_from(sandbox: Sandbox) -> None:
+    candidate = sandbox.load(DERIVED)
+    cache = candidate.LRUCache(2)
+    for key in "abc":
+        cache.put(key, key.upper())
+    assert cache.at("b") == "B"
+    assert (len(cache), list(cache), "a" in cache, cache["c"]) == (2, ["c", "b"], False, "C")
+    assert dict(cache) == {"c": "C", "b": "B"}
+    assert isinstance(cache, candidate.LRUCache)
+    assert candidate.Folded(key=1)["KEY"] == 1
+    assert candidate.Point(3, -4).norm() == 7
+    assert candidate.Point(3, -4).x == 3
+    assert candidate.Level.LOW.above().name == "HIGH"
+    assert candidate.Text("x").greet() == "hello"
+    assert candidate.noted().by == "me"
+
+
+def test_what_such_an_object_is_as_a_plain_value_is_compared_in_the_test(sandbox: Sandbox) -> None:
+    candidate = sandbox.load(DERIVED)
+    cache = candidate.LRUCache(2)
+    assert cache == {}
+    assert not cache
+    cache.put("a", [1])
+    assert cache == {"a": [1]}
+    assert [cache] == [{"a": [1]}]
+    assert cache != {"a": [2]}
+    assert candidate.Point(3, -4) == (3, -4)
+    level = candidate.Level.HIGH
+    assert (level > 1, level + 1, 3 - level, level in [1, 2], {2: "two"}[level]) == (True, 3, 1, True, "two")
+    with pytest.raises(HandleError):
+        _ = candidate.Text("x") + 1
+    nosy = candidate.Nosy(7)
+    assert nosy == 7
+    assert nosy + 1 == 8
+    assert not any((nosy == 3, nosy != 7, nosy < 3, nosy in [3, 4], candidate.Nosy(0)))
+    assert candidate.seen == []
 
 
 def test_what_is_printed_and_defined_is_found(sandbox: Sandbox) -> None:

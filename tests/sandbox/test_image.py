@@ -17,6 +17,7 @@ from pytest_polecat.sandbox.errors import SandboxError
 from pytest_polecat.sandbox.host_image import host_image as host_image_name
 from pytest_polecat.sandbox.host_image import make_host_image
 from pytest_polecat.sandbox.image import build_image, default_image, name_of, recipe, runner_hash
+from pytest_polecat.sandbox.supervised import CANDIDATE, INSIDE, SUPERVISOR
 
 
 @pytest.fixture
@@ -132,3 +133,8 @@ def test_the_runners_hash_changes_with_the_runner(tmp_path: Path, monkeypatch: p
     first = runner_hash()
     (folder / "a.py").write_text("2")
     assert runner_hash() != first
+
+
+def test_the_runner_is_all_that_lies_in_its_folder() -> None:
+    sent = [*SUPERVISOR, *CANDIDATE, "repository"]
+    assert sorted(sent) == sorted(file.stem for file in INSIDE.iterdir() if file.is_file())

@@ -35,6 +35,9 @@ class Scripted:
             raise EndedError("over")
         return payload
 
+    def answers(self, seconds: float) -> bool:
+        return True
+
     def kill(self) -> None:
         self.inbox.put(None)
 
@@ -146,6 +149,39 @@ def test_lengths_and_hashes_are_whole_numbers_within_reason() -> None:
             long = session.request("call", 1)
             with pytest.raises(HandleError):
                 len(long)
+
+
+def test_an_object_is_one_value_only_as_long_as_nothing_was_asked(valued_object: dict[str, Any]) -> None:
+    told = iter(range(100))
+
+    def answer(message: dict[str, Any]) -> list[Any]:
+        return [{"id": message["id"], "value": next(told) if message["op"] == "plain" else valued_object}]
+
+    with talking(answer) as (session, _):
+        guessing = session.request("call", 1)
+        assert guessing not in range(1, 100)
+        assert guessing == 0
+        session.request("call", 1)
+        assert guessing == 1
+
+
+@pytest.mark.parametrize(
+    "plain", [{"h": {"id": 8, "type": "Liar", "plain": True}}, {"fn": "f1"}, {"T": "int"}], ids=str
+)
+def test_the_plain_value_of_an_object_is_one(plain: Any, valued_object: dict[str, Any]) -> None:
+    def answer(message: dict[str, Any]) -> list[Any]:
+        return [{"id": message["id"], "value": plain if message["op"] == "plain" else valued_object}]
+
+    with talking(answer) as (session, _):
+        liar = session.request("call", 1, lambda: None)
+        with pytest.raises(HandleError, match="no plain value"):
+            _ = liar == 5
+
+
+@pytest.fixture
+def valued_object() -> dict[str, Any]:
+    """What the candidate tells of an object that is a value too."""
+    return {"h": {"id": 7, "type": "Liar", "plain": True}}
 
 
 def test_calls_without_end_are_a_broken_protocol() -> None:

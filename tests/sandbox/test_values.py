@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_polecat.sandbox.errors import ProtocolError
-from pytest_polecat.sandbox.inside.codec import Codec
+from pytest_polecat.sandbox.inside.codec import Codec, contents
 from pytest_polecat.sandbox.values import CAP, Decoder, Encoder, dumps, loads, replace_content
 
 EXACT = (
@@ -189,3 +189,21 @@ def test_a_container_keeps_its_type() -> None:
     line = collections.deque([1])
     replace_content(line, collections.deque([2, 3]))
     assert line == collections.deque([2, 3])
+
+
+class Shared(dict[int, Any]):
+    """Counts how often all that it holds is gone through."""
+
+    looks = 0
+
+    def items(self) -> Any:
+        self.looks += 1
+        return super().items()
+
+
+@pytest.mark.parametrize("count", [1, 500])
+def test_the_work_for_a_container_does_not_grow_with_their_number(count: int) -> None:
+    codec, shared = Codec(lambda *_: len), Shared()
+    codec.decode(Encoder(Stands).encode([[number] for number in range(count)]), shared)
+    assert len(contents(shared, codec)) == count + 1
+    assert shared.looks <= 2

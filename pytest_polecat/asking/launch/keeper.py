@@ -21,8 +21,9 @@ from pytest_polecat.asking.launch.remote import RemoteServers
 from pytest_polecat.asking.launch.served import describe, warm_up
 from pytest_polecat.asking.launch.state import ServerState, State, open_asks, write_state
 from pytest_polecat.errors import PolecatError, ServerError
+from pytest_polecat.records.outcome import FailureMode
 from pytest_polecat.records.profile import Profile
-from pytest_polecat.records.run import Device, Served
+from pytest_polecat.records.run import Device, Hung, Served
 from pytest_polecat.rundir import RunDir
 
 __all__ = ["RemoteServers", "Servers"]
@@ -35,6 +36,7 @@ _LOOK_FOR_ASKS = 0.1
 class _Order:
     profile: str
     lost: bool = False
+    hung: Hung | None = None
     answer: "Future[Served]" = field(default_factory=Future)
 
 
@@ -93,18 +95,24 @@ class Servers:
 
     def begin(self, profile_name: str) -> None:
         """Start this profile's server in the background, unless it is up; the one loaded before is stopped first."""
-        self._order(profile_name)
+        self._order(_Order(profile_name))
 
     def wait(self, profile_name: str) -> Served:
         """Block until this profile's server is ready. Raises `ServerError` with the diagnosis."""
-        return self._order(profile_name).result()
+        return self._order(_Order(profile_name)).result()
 
-    def lost(self, profile_name: str) -> Served:
-        """To be called when a request found the connection dead: how the server is served now.
+    def lost(self, profile_name: str, hung: Hung | None = None) -> Served:
+        """To be called when a request found the connection dead, or the server hung: how the server is served now.
 
-        A server that died is restarted, once in a run; when it dies again, `ServerError` says why.
+        A server that died or hung is restarted, once in a run; when it happens again, `ServerError` says why.
         """
-        return self._order(profile_name, lost=True).result()
+        return self._order(_Order(profile_name, lost=True, hung=hung)).result()
+
+    @property
+    def starting(self) -> str:
+        """What is being started right now, in words; may be asked from any thread."""
+        names = [name for name, state in list(self._states.items()) if state.state == "starting"]
+        return f"starting the server of {names[0]}" if names else ""
 
     def stop(self) -> None:
         """End all servers and everybody's waiting; again: nothing happens."""
@@ -116,11 +124,10 @@ class Servers:
         if thread:
             thread.join()
 
-    def _order(self, profile: str, *, lost: bool = False) -> "Future[Served]":
-        order = _Order(profile, lost)
+    def _order(self, order: _Order) -> "Future[Served]":
         with self._lock:
             if self._closing.is_set():
-                order.answer.set_exception(_ending(profile))
+                order.answer.set_exception(_ending(order.profile))
                 return order.answer
             if self._thread is None:
                 self._clear_run_folder()
@@ -154,7 +161,7 @@ class Servers:
 
     def _answer(self, order: _Order) -> None:
         try:
-            served = self._serve(order.profile, order.lost)
+            served = self._serve(order)
         except BaseException as error:
             order.answer.set_exception(error)
         else:
@@ -164,16 +171,17 @@ class Servers:
         for file, ask in open_asks(self._run):
             if ask and not self._closing.is_set():
                 with contextlib.suppress(ServerError, OSError):
-                    self._serve(ask.profile, ask.lost)
+                    self._serve(_Order(ask.profile, ask.lost, ask.hung))
             file.unlink(missing_ok=True)
 
-    def _serve(self, name: str, lost: bool) -> Served:
+    def _serve(self, order: _Order) -> Served:
         """The server of this profile, started, checked or restarted as need be; failures are remembered and told."""
+        name = order.profile
         if name in self._failed:
             error = self._failed[name]
             raise ServerError(str(error), error.mode)
         try:
-            return self._current(name, lost) or self._start(name)
+            return self._current(order) or self._start(name)
         except Exception as error:
             if self._closing.is_set():
                 raise _ending(name) from error
@@ -182,16 +190,20 @@ class Servers:
             self._tell(name, "failed", message=str(failure), mode=failure.mode)
             raise failure from error
 
-    def _current(self, name: str, lost: bool) -> Served | None:
-        """What serves this profile now; None: nothing does. Raises when its server died for the second time."""
-        if not lost and name in self._external:
+    def _current(self, order: _Order) -> Served | None:
+        """What serves this profile now; None: nothing does. Raises when its server died or hung for the second time."""
+        name = order.profile
+        if not order.lost and name in self._external:
             return self._external[name]
         loaded = self._loaded
         if not loaded or loaded.profile != name:
             return None
-        if loaded.process.poll() is None:
+        hangs = order.hung is not None and order.hung.url == loaded.served.url
+        if loaded.process.poll() is None and not hangs:
             return loaded.served
         failure = loaded.process.failure()
+        if order.hung is not None and loaded.process.poll() is None:
+            failure = LaunchFailedError(f"profile {name!r}: {order.hung.message}", FailureMode.SERVER_CRASH, "crash")
         self._unload()
         if name in self._restarted:
             raise LaunchFailedError(f"{failure}\n(it had been restarted once before)", failure.mode, failure.kind)
@@ -280,7 +292,8 @@ class Servers:
     def _stop_states(self) -> None:
         for name in self._profiles:
             if name not in self._failed:
-                self._tell(name, "stopped")
+                with contextlib.suppress(OSError):  # a full disk is told where something is lost by it
+                    self._tell(name, "stopped")
 
     def _drop_asks(self) -> None:
         for file, _ in open_asks(self._run):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytest_polecat.asking.launch.state import Ask, ServerState, read_state, write_ask
 from pytest_polecat.errors import ServerError
-from pytest_polecat.records.run import Served
+from pytest_polecat.records.run import Hung, Served
 from pytest_polecat.rundir import RunDir
 
 _PAUSE = 0.05
@@ -28,9 +28,12 @@ class RemoteServers:
             return _told(profile_name, state)
         return self._ask(Ask(profile=profile_name))
 
-    def lost(self, profile_name: str) -> Served:
-        """Have the controller look after a server whose connection is dead: how it is served now, or `ServerError`."""
-        return self._ask(Ask(profile=profile_name, lost=True))
+    def lost(self, profile_name: str, hung: Hung | None = None) -> Served:
+        """Have the controller look after a server whose connection is dead, or that hangs: how it is served now.
+
+        Raises `ServerError`.
+        """
+        return self._ask(Ask(profile=profile_name, lost=True, hung=hung))
 
     def _ask(self, ask: Ask) -> Served:
         file = write_ask(self._run, ask)

@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from pydantic import ValidationError
 
 from pytest_polecat.records.base import StoredRecord
-from pytest_polecat.records.run import Served
+from pytest_polecat.records.run import Hung, Served
 from pytest_polecat.rundir import RunDir, file_name, write_atomically
 
 State = Literal["starting", "ready", "unloaded", "failed", "stopped"]
@@ -35,10 +35,11 @@ class ServerState(StoredRecord):
 
 
 class Ask(StoredRecord):
-    """A worker's request. `lost`: a request to the server found the connection dead."""
+    """A worker's request. `lost`: a request to the server found the connection dead, or the server `hung`."""
 
     profile: str
     lost: bool = False
+    hung: Hung | None = None
 
 
 def write_state(run: RunDir, profile: str, state: ServerState) -> None:

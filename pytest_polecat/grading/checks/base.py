@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import model_validator
 
 from pytest_polecat.records.base import Record
 from pytest_polecat.records.outcome import FailureMode
-from pytest_polecat.records.reply import Reply
 
 
 class Expectation(Record):
@@ -44,9 +43,13 @@ class Check:
     """A kind of check: the name used in suite files, the model of its expectation, and the pure function.
 
     The function takes the reply and the validated expectation and never raises for anything that a model wrote: an
-    exception from it is a broken suite.
+    exception from it is a broken suite. With `sandbox` it takes a fresh `Sandbox` too, which is closed after it; a
+    `CandidateError` or a failed assertion is a miss then, as in a test body. With `question` it takes the `Question`
+    as its third argument.
     """
 
     name: str
     expectation: type[Expectation]
-    verify: Callable[[Reply, Any], CheckResult]
+    verify: Callable[..., CheckResult]
+    sandbox: bool = False
+    question: bool = False

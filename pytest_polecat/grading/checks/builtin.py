@@ -1,32 +1,75 @@
-"""polecat's own checks, by the names that suite files use."""
+"""polecat's own checks, by the names that suite files use; each is loaded when a suite first uses it."""
 
-from pytest_polecat.grading.checks import counting, json_schema, json_text, language, letters, shape, values, wording
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
 from pytest_polecat.grading.checks.base import Check
 from pytest_polecat.grading.checks.forms import on_text
 
-_CHECKS = (
-    Check("includes", wording.Includes, on_text(wording.includes)),
-    Check("excludes", wording.Excludes, on_text(wording.excludes)),
-    Check("exact", shape.Exact, on_text(shape.exact)),
-    Check("regex", shape.Regex, on_text(shape.regex)),
-    Check("starts_with", shape.StartsWith, on_text(shape.starts_with)),
-    Check("ends_with", shape.EndsWith, on_text(shape.ends_with)),
-    Check("case", letters.Case, on_text(letters.case)),
-    Check("alphabetical", letters.Alphabetical, on_text(letters.alphabetical)),
-    Check("punctuation", letters.Punctuation, on_text(letters.punctuation)),
-    Check("words", counting.Words, on_text(counting.words)),
-    Check("sentences", counting.Sentences, on_text(counting.count_sentences)),
-    Check("lines", counting.Lines, on_text(counting.lines)),
-    Check("paragraphs", counting.Paragraphs, on_text(counting.paragraphs)),
-    Check("items", counting.Items, on_text(counting.items)),
-    Check("keyword_count", counting.KeywordCount, on_text(counting.keyword_count)),
-    Check("placeholders", counting.Placeholders, on_text(counting.placeholders)),
-    Check("language", language.Language, on_text(language.language)),
-    Check("json", json_text.Json, on_text(json_text.json)),
-    Check("json_schema", json_schema.JsonSchema, on_text(json_schema.json_schema)),
-    Check("choice", values.Choice, on_text(values.choice)),
-    Check("number", values.Number, on_text(values.number)),
-)
+_WHERE = {
+    "includes": "wording.Includes.includes",
+    "excludes": "wording.Excludes.excludes",
+    "exact": "shape.Exact.exact",
+    "regex": "shape.Regex.regex",
+    "starts_with": "shape.StartsWith.starts_with",
+    "ends_with": "shape.EndsWith.ends_with",
+    "case": "letters.Case.case",
+    "alphabetical": "letters.Alphabetical.alphabetical",
+    "punctuation": "letters.Punctuation.punctuation",
+    "words": "counting.Words.words",
+    "sentences": "counting.Sentences.count_sentences",
+    "lines": "counting.Lines.lines",
+    "paragraphs": "counting.Paragraphs.paragraphs",
+    "items": "counting.Items.items",
+    "keyword_count": "counting.KeywordCount.keyword_count",
+    "placeholders": "counting.Placeholders.placeholders",
+    "language": "language.Language.language",
+    "json": "json_text.Json.json",
+    "json_schema": "json_schema.JsonSchema.json_schema",
+    "choice": "values.Choice.choice",
+    "number": "values.Number.number",
+    "symbolic": "symbolic.Symbolic.symbolic",
+    "short_answer": "short_answer.ShortAnswer.short_answer",
+    "f1": "f1.F1.f1",
+    "code": "code.Code.code",
+    "stdio": "stdio.Stdio.stdio",
+    "tool_calls": "tool_calls.ToolCalls.tool_calls",
+}
+"""Module, class of the expectation and function of each check."""
 
-BUILTIN: dict[str, Check] = {check.name: check for check in _CHECKS}
+_SANDBOX = frozenset({"code", "stdio"})
+_QUESTION = frozenset({"tool_calls"})
+
+
+class _Builtin(Mapping[str, Check]):
+    """The checks; a module of theirs is imported when the first of its checks is asked for."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Check] = {}
+
+    def __getitem__(self, name: str) -> Check:
+        if name not in self._loaded:
+            module, expectation, function = _WHERE[name].split(".")
+            found = import_module(f"{__package__}.{module}")
+            verify = getattr(found, function)
+            special = name in _SANDBOX | _QUESTION
+            self._loaded[name] = Check(
+                name,
+                getattr(found, expectation),
+                verify if special else on_text(verify),
+                sandbox=name in _SANDBOX,
+                question=name in _QUESTION,
+            )
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_WHERE)
+
+    def __len__(self) -> int:
+        return len(_WHERE)
+
+
+BUILTIN: Mapping[str, Check] = _Builtin()
 """Every built-in check by its name."""

@@ -92,15 +92,23 @@ def json_schema(content: str, expected: JsonSchema) -> CheckResult:
         value = json_value(content, expected.around)
     except Missed as missed:
         return missed_result(missed)
+    if found := violations(value, expected):
+        return formatted(False, f"The JSON violates the schema: {found}.")
+    return formatted(True, "The JSON is as the schema wants it.")
+
+
+def violations(value: Any, expected: JsonSchema) -> str:
+    """The first few places where a JSON value violates the schema, and how; empty if it doesn't.
+
+    Raises `SuiteError` for a schema that takes for ever.
+    """
     try:
         with bounded("the schema"):
             errors = list(itertools.islice(expected.validator.iter_errors(value), _SHOWN + 1))
             found = "; ".join(f"{_clip(error.json_path)}: {_clip(error.message)}" for error in errors[:_SHOWN])
     except RecursionError:
         raise SuiteError("the schema refers to itself too deeply to check a reply; simplify it") from None
-    if not errors:
-        return formatted(True, "The JSON is as the schema wants it.")
-    return formatted(False, f"The JSON violates the schema: {found}{'; and more' if len(errors) > _SHOWN else ''}.")
+    return f"{found}; and more" if len(errors) > _SHOWN else found
 
 
 def _draft(schema: Mapping[str, Any]) -> type[Validator]:

@@ -19,6 +19,7 @@ _BLOCK = re.compile(r"\n[^\S\n]*+\n\s*|\n(?=[^\S\n]*+(?:[-*+•][^\S\n]|\d{1,9}[
 _HEADING = re.compile(r"\s*+#{1,6}[^\S\n][^\n]*+\n")
 _MARKER = re.compile(r"\s*+(?:[-*+•>]|\d{1,9}[.)]|#{1,6})[^\S\n]++")
 _LAST_TOKEN = re.compile(r"[^\s(\[{\"'“‘„«*_`]+\Z")
+_INITIALISM = re.compile(r"[^\W\d_](?:\.[^\W\d_])++")
 _HIRAGANA = re.compile("[\u3040-\u309f]")
 _NEXT_WORD = re.compile(rf"[{_CLOSERS}(\[{{“‘„]*+([^\W_]++)")
 
@@ -29,7 +30,7 @@ def _set(words: str) -> frozenset[str]:
 
 _NEVER_LAST = _set(
     """
-    dr mr mrs ms prof messrs mme mlle vs e.g i.e cf approx capt lt sgt z.b d.h ca bzw bspw hr fr sra dra
+    dr mr mrs ms mt prof messrs mme mlle vs e.g i.e cf approx capt lt sgt z.b d.h ca bzw bspw hr fr sra dra
     dott sig ing al resp
     """
 )
@@ -39,11 +40,11 @@ _BEFORE_NUMBER = _set(
     dec
     """
 )
-_BEFORE_SMALL = _set("etc usw u.a min max est dept")
+_BEFORE_SMALL = _set("etc usw u.a min max est dept lb lbs oz tbsp tsp")
 _MAY_BE_LAST = _set(
     """
     a.m p.m u.s u.k u.n e.u d.c b.c a.d b.c.e c.e ph.d m.d b.a m.a inc ltd co corp jr sr bros st ave blvd rd
-    gen col rev hon gov sen rep
+    gen col rev hon gov sen rep pres ft
     """
 )
 _STARTERS = _set(
@@ -110,7 +111,8 @@ def _abbreviated(before: str, word: str) -> bool:
     name = last.casefold()
     capital = word[:1].isupper()
     starter = capital and word.casefold() in _STARTERS
-    if name in _MAY_BE_LAST or (len(last) == 1 and last.isupper() and last != "I" and capital):
+    initials = name in _MAY_BE_LAST or _INITIALISM.fullmatch(last) is not None
+    if initials or (len(last) == 1 and last.isupper() and last != "I" and capital):
         return not starter
     return (
         name in _NEVER_LAST

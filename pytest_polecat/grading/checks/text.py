@@ -1,8 +1,9 @@
 r"""Cutting a reply into the units that checks count: lines, paragraphs, list items, words; and whole-word search.
 
 Every function is linear in the length of the text. `plain` is what they work on: Unicode NFC, line breaks as `\n`,
-without soft hyphens and zero-width spaces. Words follow the spirit of Unicode's text segmentation (UAX #29); where the
-scripts written without spaces leave no boundary between letters, each ideograph and each kana counts as a word.
+without soft hyphens, zero-width spaces and all else that Unicode wants ignored when it is shown. Words follow the
+spirit of Unicode's text segmentation (UAX #29); where the scripts written without spaces leave no boundary between
+letters, each ideograph and each kana counts as a word.
 """
 
 import re
@@ -15,7 +16,21 @@ from pytest_polecat.grading.fences import without_fences
 QUOTE_LIMIT = 80
 """Characters of a model's text that a message quotes."""
 
-_INVISIBLE = dict.fromkeys((0x00AD, 0x200B, 0x2060, 0xFEFF))
+_IGNORABLE = (
+    (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+    (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+)  # fmt: skip
+"""Unicode's property Default_Ignorable_Code_Point (DerivedCoreProperties.txt): what shows nothing by itself."""
+
+_INVISIBLE = {code: None for first, last in _IGNORABLE for code in range(first, last + 1)}
+_LOOK_ALIKES = str.maketrans(
+    "аеорсухѕіјԁһԛԝАВЕКМНОРСТХЅІЈԌαεικνορτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧı",
+    "aeopcyxsijdhqwABEKMHOPCTXSIJGaeikvoptuxABEZHIKMNOPTYXi",
+)
+_INNER_EMPHASIS = re.compile(r"(?<=[^\W\d_])(\*{1,3})([^\s*]{1,60})\1|(\*{1,3})([^\s*]{1,60})\3(?=[^\W\d_])")
+_LETTERS = re.compile(r"[^\W\d_]++")
+_LATIN = re.compile("[A-Za-z]")
 _LINE_BREAKS = re.compile("\r\n?|\u2028|\u2029")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*+\n\s*")
 _UNSPACED = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -49,6 +64,8 @@ class ItemList:
 
 def blank(text: str) -> bool:
     """Whether there is nothing to see: only white space, control and other invisible characters."""
+    if not text.isascii():
+        text = text.translate(_INVISIBLE)
     return not any(character.isprintable() and not character.isspace() for character in text)
 
 
@@ -61,7 +78,7 @@ def quote(text: str, limit: int = QUOTE_LIMIT) -> str:
 
 
 def plain(text: str) -> str:
-    r"""The text in Unicode NFC, with `\n` for every line break and without soft hyphens and zero-width spaces."""
+    r"""The text in Unicode NFC, with `\n` for every line break and without what is never shown."""
     text = _LINE_BREAKS.sub("\n", text)
     if text.isascii():
         return text
@@ -77,6 +94,19 @@ def stream_safe(text: str) -> str:
 def fold(text: str) -> str:
     """The text for comparing without regard to case, and with straight apostrophes."""
     return plain(plain(text).replace("’", "'").casefold())
+
+
+def unmasked(text: str) -> str:
+    """The text as a reader takes it: styled and full-width letters plain, no emphasis inside words, no look-alikes.
+
+    Letters of other scripts that look like Latin ones become these in words that have Latin letters too.
+    """
+    shown = _INNER_EMPHASIS.sub(lambda match: match[2] or match[4], unicodedata.normalize("NFKC", plain(text)))
+    return shown if shown.isascii() else _LETTERS.sub(_without_look_alikes, shown)
+
+
+def _without_look_alikes(word: re.Match[str]) -> str:
+    return word[0].translate(_LOOK_ALIKES) if _LATIN.search(word[0]) else word[0]
 
 
 def lines(text: str) -> list[str]:

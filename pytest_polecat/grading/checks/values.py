@@ -9,8 +9,9 @@ from pydantic import AfterValidator, Field, StrictFloat, StrictInt, model_valida
 
 from pytest_polecat.errors import Missed
 from pytest_polecat.grading.checks.base import CheckResult
-from pytest_polecat.grading.checks.forms import Plain, worded
+from pytest_polecat.grading.checks.forms import Plain, Text, worded
 from pytest_polecat.grading.choices import choice as read_choice
+from pytest_polecat.grading.marks import marked
 from pytest_polecat.grading.numbers import exact_number, shown_number
 from pytest_polecat.grading.numbers import number as read_number
 from pytest_polecat.records.outcome import FailureMode
@@ -69,6 +70,7 @@ class Number(Plain):
     rel: float = Field(
         default=0, ge=0, lt=1, allow_inf_nan=False, description="the greatest difference as a part of the value"
     )
+    label: Text | None = Field(default=None, description="the number behind this label on a line: `Step 2: 36`")
 
     @property
     def exact(self) -> Fraction:
@@ -94,7 +96,7 @@ def choice(content: str, expected: Choice) -> CheckResult:
 def number(content: str, expected: Number) -> CheckResult:
     """Read the number."""
     try:
-        found = read_number(content)
+        found = read_number(content if expected.label is None else "Answer: " + marked(content, expected.label))
     except Missed as missed:
         return missed_result(missed)
     difference = found - expected.exact

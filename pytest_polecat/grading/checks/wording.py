@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from pytest_polecat.grading.checks.base import CheckResult
 from pytest_polecat.grading.checks.forms import Plain, Texts, formatted, worded
-from pytest_polecat.grading.checks.text import WordSearch, quote
+from pytest_polecat.grading.checks.text import WordSearch, quote, unmasked
 
 
 class Includes(Plain):
@@ -27,7 +27,7 @@ class Includes(Plain):
 
 
 class Excludes(Plain):
-    """Words or phrases none of which may occur."""
+    """Words or phrases none of which may occur, nor in letters that only look like theirs."""
 
     short: ClassVar[str | None] = "words"
 
@@ -55,8 +55,11 @@ def includes(content: str, expected: Includes) -> CheckResult:
 
 def excludes(content: str, expected: Excludes) -> CheckResult:
     """Look for the words that must not occur."""
-    search = WordSearch(content, case_sensitive=expected.case_sensitive, substring=expected.substring)
-    found = next((word for word in expected.words if search.has(word)), None)
+    searches = [
+        WordSearch(view, case_sensitive=expected.case_sensitive, substring=expected.substring)
+        for view in (content, unmasked(content))
+    ]
+    found = next((word for word in expected.words if any(search.has(word) for search in searches)), None)
     if found is not None:
         return formatted(False, f"Found the forbidden {'phrase' if ' ' in found else 'word'} {quote(found)}.")
     return formatted(True, "Found none of the forbidden words.")

@@ -1,7 +1,9 @@
 """What a page shows, gathered from a run's folder: plain data, every long text already clipped."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +11,7 @@ from pydantic import ValidationError
 
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.records.attempt import Attempt, Case, Finding
+from pytest_polecat.records.base import lean
 from pytest_polecat.records.outcome import FailureMode, Outcome
 from pytest_polecat.records.question import Question
 from pytest_polecat.records.run import Run
@@ -17,10 +20,15 @@ from pytest_polecat.reporting.html.facts import Fact, facts_of_run
 from pytest_polecat.reporting.html.kept import Exchange, declared, exchanges
 from pytest_polecat.reporting.text import Clipped, shortened
 from pytest_polecat.results.summary import ProfileSummary, number, paired, summarise
-from pytest_polecat.rundir import RunDir
+from pytest_polecat.rundir import LineIndex, RunDir
 
 CONTENT_LIMIT = 16 * 1024
 """Characters of a reply that are shown; of one that passed, and of reasoning, a quarter."""
+
+_PAGE = 32 * 2**20
+"""Characters of replies on a page, at most about: a browser has to take it."""
+
+_SHORTEST = 512
 
 _MESSAGE_LIMIT = 2048
 _CELL_LIMIT = 80
@@ -74,7 +82,8 @@ class PageData:
     facts: Mapping[str, Sequence[Fact]]
     error: str
     summary: ProfileSummary
-    entries: tuple[Entry, ...]
+    entries: Iterable[Entry]
+    outcomes: Mapping[str, int]
     headings: tuple[str, ...] = ()
 
     @property
@@ -82,11 +91,26 @@ class PageData:
         """The failure modes that are not the model's doing."""
         return frozenset(mode.value for mode in FailureMode if mode.infrastructure)
 
-    @property
-    def outcomes(self) -> dict[str, int]:
-        """How many entries have each outcome that occurs, in the order of the glyphs."""
-        counts = {name: sum(entry.outcome == name for entry in self.entries) for name in GLYPHS}
-        return {name: count for name, count in counts.items() if count}
+
+class Entries:
+    """The entries of a page, made one after the other as often as they are asked for: all at once take much memory."""
+
+    def __init__(self, rundir: RunDir, cases: Sequence[Case], columns: Sequence[Column]) -> None:
+        self._rundir = rundir
+        self._cases = cases
+        self._columns = columns
+        self._limit = max(_SHORTEST, min(CONTENT_LIMIT, _PAGE // max(1, len(cases))))
+
+    def __iter__(self) -> Iterator[Entry]:
+        with (
+            closing(LineIndex(self._rundir.attempts_file, lambda line: Attempt.model_validate(line).key)) as attempts,
+            closing(LineIndex(self._rundir.questions_file, lambda line: str(line["hash"]))) as questions,
+        ):
+            for case in self._cases:
+                found = attempts.get(case.key)
+                attempt = None if found is None else Attempt.model_validate(found)
+                entry = _entry(self._rundir, case, attempt, questions.get(case.hash), self._limit)
+                yield replace(entry, cells=_cells(attempt, self._columns))
 
 
 def page_data(rundir: RunDir, profile: str, columns: Sequence[Column] = ()) -> PageData:
@@ -94,14 +118,16 @@ def page_data(rundir: RunDir, profile: str, columns: Sequence[Column] = ()) -> P
 
     `columns` are third parties' further columns in the list of questions.
     """
-    run, cases = rundir.read_run(), rundir.cases()
-    attempts = [attempt for attempt in rundir.attempts() if attempt.profile == profile]
+    run, cases = rundir.read_run(), [lean(case) for case in rundir.cases()]
+    attempts = [
+        lean(attempt.model_copy(update={"findings": ()})) for attempt in rundir.attempts() if attempt.profile == profile
+    ]
     summary = summarise(cases, attempts, deselected=run.deselected).get(profile)
     if summary is None:
         known = ", ".join(sorted({case.profile for case in cases})) or "none"
         raise PolecatError(f"{rundir.path} holds nothing of the profile {profile!r}; it holds: {known}")
-    questions = rundir.questions()
     mine = [case for case in cases if case.profile == profile]
+    found = Counter(attempt.outcome.value if attempt else NOT_RUN for _, attempt in paired(mine, attempts))
     served = run.profiles.get(profile)
     return PageData(
         profile=profile,
@@ -110,10 +136,8 @@ def page_data(rundir: RunDir, profile: str, columns: Sequence[Column] = ()) -> P
         facts=facts_of_run(run, profile),
         error=(served.error or "") if served else "",
         summary=summary,
-        entries=tuple(
-            replace(_entry(rundir, case, attempt, questions), cells=_cells(attempt, columns))
-            for case, attempt in paired(mine, attempts)
-        ),
+        entries=Entries(rundir, mine, columns),
+        outcomes={name: found[name] for name in GLYPHS if found[name]},
         headings=tuple(column.heading for column in columns),
     )
 
@@ -122,15 +146,17 @@ def _status(run: Run, summary: ProfileSummary) -> tuple[str, ...]:
     words = ["complete" if summary.complete else "incomplete"]
     if summary.subset:
         words.append(f"subset: {summary.selected} of {summary.selected + summary.deselected} selected")
+    if run.sandbox is not None and not run.sandbox.isolated:
+        words.append(f"UNSAFE sandbox: {run.sandbox.engine}, not isolated")
     if run.status != "finished":
         words.append("interrupted" if run.status == "interrupted" else "still running, or ended without a word")
     return tuple(words)
 
 
-def _entry(rundir: RunDir, case: Case, attempt: Attempt | None, questions: Mapping[str, dict[str, Any]]) -> Entry:
-    question = _question(questions.get(case.hash))
+def _entry(rundir: RunDir, case: Case, attempt: Attempt | None, asked: Mapping[str, Any] | None, longest: int) -> Entry:
+    question = _question(asked)
     outcome = attempt.outcome.value if attempt else NOT_RUN
-    limit = CONTENT_LIMIT // 4 if outcome == Outcome.PASSED else CONTENT_LIMIT
+    limit = longest // 4 if outcome == Outcome.PASSED else longest
     said = exchanges(rundir, attempt.replies, limit) if attempt else ()
     if question is not None:
         said = declared(question, said, limit)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pytest_polecat.asking.weights.overrides import layers_shown
 from pytest_polecat.records.profile import Reasoning
-from pytest_polecat.records.run import Device, Host, ProfileRun, Run, Served, Weights
+from pytest_polecat.records.run import Device, Host, ProfileRun, Run, SandboxRun, Served, Weights
 from pytest_polecat.reporting.text import shortened, size_of
 
 
@@ -112,7 +112,18 @@ def _asked(run: Run, served: ProfileRun | None) -> list[Fact]:
         facts += [Fact("System prompt", shortened(asked.system, 500))] if asked.system else []
         facts += [Fact("Prompt prefix", shortened(asked.prompt_prefix, 500))] if asked.prompt_prefix else []
     suites = [f"{suite.suite} v{suite.version} {suite.hash}".rstrip() for suite in run.suites.values()]
-    return [*facts, Fact("Suites", "; ".join(suites))]
+    sandbox = [Fact("Sandbox", _sandbox(run.sandbox))] if run.sandbox else []
+    unproven = [
+        Fact(f"Unproven in {suite.suite}", shortened(", ".join(suite.unproven), 500))
+        for suite in run.suites.values()
+        if suite.unproven
+    ]
+    return [*facts, Fact("Suites", "; ".join(suites)), *unproven, *sandbox]
+
+
+def _sandbox(sandbox: SandboxRun) -> str:
+    kind = sandbox.engine if sandbox.isolated else f"{sandbox.engine} (UNSAFE: not isolated)"
+    return ", ".join(part for part in (kind, sandbox.runtime, sandbox.image) if part)
 
 
 def _reasoning(reasoning: Reasoning) -> str:

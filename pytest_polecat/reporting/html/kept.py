@@ -1,13 +1,13 @@
 """What was said in an attempt: kept replies, read defensively, laid beside what the author wrote down."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from pytest_polecat.records.question import Answer, Question
+from pytest_polecat.records.question import Answer, Question, Turn
 from pytest_polecat.records.reply import Reply, Timings
 from pytest_polecat.records.text import without_surrogates
 from pytest_polecat.reporting.text import Clipped, clip
@@ -66,7 +66,7 @@ def declared(question: Question, said: tuple[Exchange, ...], limit: int) -> tupl
     for index, turn in enumerate(question.conversation):
         exchange = said[index] if index < len(said) else Exchange()
         if not exchange.prompt:
-            exchange = replace(exchange, prompt=(Said("user", clip(turn.prompt, _PROMPT_LIMIT)),))
+            exchange = replace(exchange, prompt=tuple(_told(turn)))
         if index == 0 and exchange.system is None and question.system and exchange.sent is None:
             exchange = replace(exchange, system=clip(question.system, _SMALL_LIMIT))
         if index < len(references):
@@ -74,6 +74,12 @@ def declared(question: Question, said: tuple[Exchange, ...], limit: int) -> tupl
             exchange = replace(exchange, reference=_spoken(answer, min(limit, _SMALL_LIMIT)))
         turns.append(exchange)
     return (*turns, *said[len(turns) :])
+
+
+def _told(turn: Turn) -> Iterator[Said]:
+    if turn.prompt is not None:
+        yield Said("user", clip(turn.prompt, _PROMPT_LIMIT))
+    yield from (Said("tool", clip(result.content, _PROMPT_LIMIT)) for result in turn.tool_results)
 
 
 def _exchange(rundir: RunDir, key: str, limit: int) -> Exchange:

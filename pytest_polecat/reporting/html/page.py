@@ -24,8 +24,9 @@ _HERE = Path(__file__).parent
 def write_page(run: RunDir, profile: str, path: Path, columns: Sequence[Column] = ()) -> None:
     """Write the page of one profile in a run. Raises PolecatError without jinja2, or if the run can't be read."""
     _environment()
-    page = render(page_data(run, profile, columns))
-    write_atomically(path, page.encode("utf-8", "replace"))
+    pieces = _environment().get_template("page.html.jinja").stream(page=page_data(run, profile, columns))
+    pieces.enable_buffering(64)
+    write_atomically(path, (piece.encode("utf-8", "replace") for piece in pieces))
 
 
 def render(data: PageData) -> str:

@@ -19,7 +19,6 @@ from __future__ import annotations
 import builtins
 import copy
 import importlib
-import inspect
 import json
 import operator
 import os
@@ -28,8 +27,9 @@ import socket
 import struct
 import sys
 import threading
+import types
 
-from pytest_polecat.sandbox.inside.codec import CAP, Codec, came_as, content_of
+from pytest_polecat.sandbox.inside.codec import CAP, Codec, Plain, came_as, contents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Candidate:
         shared: dict[int, Any] = {}
         try:
             value = self.perform(message, shared)
-            if inspect.iscoroutine(value):
+            if isinstance(value, types.CoroutineType):
                 value = self.awaited(value)
             answer = {"id": message["id"], "value": self.codec.encode(value)}
             if shared:
@@ -118,10 +118,10 @@ class Candidate:
         return self.operations[message["op"]](*target, *arguments, **keywords)
 
     def changed(self, message: dict[str, Any], shared: dict[int, Any]) -> list[Any]:
-        """The host's containers that are not as they came; its other ones in them go by their numbers."""
-        came = came_as([message.get("args", []), message.get("kwargs", {})])
-        now = [[number, content_of(made, shared, self.codec)] for number, made in shared.items()]
-        return [[number, content] for number, content in now if json.dumps(content) != came.get(number)]
+        """The host's containers that are not as they came."""
+        came = came_as([*message.get("args", []), *message.get("kwargs", {}).values()])
+        now = contents(shared, self.codec)
+        return [[number, content] for number, content in now.items() if json.dumps(content) != came.get(number)]
 
     def load(self, files: dict[str, bytes], module: str) -> Any:
         """Write the files down, and import the module."""
@@ -212,7 +212,7 @@ class Candidate:
 
 
 _OPERATIONS: Mapping[str, Callable[..., Any]] = {
-    "call": lambda target, *arguments, **keywords: target(*arguments, **keywords),
+    "call": lambda target, /, *arguments, **keywords: target(*arguments, **keywords),
     "get": getattr,
     "set": setattr,
     "delete": delattr,
@@ -230,6 +230,7 @@ _OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "int": int,
     "float": float,
     "complex": complex,
+    "plain": Plain,
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
     "is_a": lambda target, value: isinstance(value, target),

@@ -10,7 +10,6 @@ import decimal
 import fractions
 import json
 import os
-import traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +24,15 @@ _TEXT = 4000
 _CAUSES = 2
 
 
+class Plain:
+    """An object of a class that derives from a type of values: to be written as that."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 class Codec:
-    """Values as JSON and back. What is of no built-in type, itself or by its base, goes as a handle to the object."""
+    """Values as JSON and back. What is of no built-in type goes as a handle to the object."""
 
     def __init__(self, remote: Callable[[str, bool], Callable[..., Any]]) -> None:
         self.remote = remote
@@ -35,17 +41,33 @@ class Codec:
         self.sent: dict[int, int] = {}
         self.lent: dict[str, Any] = {}
         self.last = 0
+        self.bases: dict[type, Any] = {}
 
     def encode(self, value: Any, depth: int = 0) -> Any:
         """The JSON of a value. `ValueError` for one nested too deeply."""
         if value is None or value is True or value is False:
             return value
-        write = _WRITE.get(type(value)) or next((_WRITE[base] for base in type(value).__mro__ if base in _WRITE), None)
+        if type(value) is Plain:
+            value = value.value
+            write = _WRITE.get(base_of(type(value)))
+        else:
+            write = _WRITE.get(type(value)) or _WRITE.get(self.base(value))
         if write is None:
             return self.stay(value)
         if depth > DEPTH:
             raise ValueError(f"the value is nested more than {DEPTH} deep")
         return write(value, lambda item: self.encode(item, depth + 1))
+
+    def base(self, value: Any) -> Any:
+        """The type as whose value an object of another class goes; None if something would be lost by that."""
+        kind = type(value)
+        if kind not in self.bases:
+            base = base_of(kind)
+            self.bases[kind] = None if base is None or adds_to(kind, base) else base
+        base = self.bases[kind]
+        # The members of an enumeration have attributes of Python's own doing.
+        lossless = base is None or hasattr(kind, "__members__") or not getattr(value, "__dict__", None)
+        return base if lossless else None
 
     def stay(self, value: Any) -> Any:
         """What stands for an object that stays here, or is there too."""
@@ -63,6 +85,8 @@ class Codec:
             told["error"] = self.told(value)
         elif isinstance(value, type) and issubclass(value, BaseException):
             told["raises"] = lineage(value)
+        elif base_of(type(value)):
+            told["plain"] = True
         return told
 
     def number(self, value: Any) -> dict[str, Any]:
@@ -85,9 +109,8 @@ class Codec:
 
     def told(self, error: BaseException, depth: int = 0) -> dict[str, Any]:
         """An exception: its classes, its text, its arguments, the line that it came from, and its cause."""
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != "candidate.py"]
         told: dict[str, Any] = {"raises": lineage(type(error)), "yours": getattr(error, "_polecat_number", None)}
-        told["where"] = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}"[:200] if frames else ""
+        told["where"] = _where(error)
         for name, tell in (("text", lambda: str(error)[:_TEXT]), ("args", lambda: self.encode(error.args, DEPTH // 2))):
             try:
                 told[name] = tell()
@@ -192,6 +215,49 @@ _READ: Mapping[str, Callable[[Any, Encode], Any]] = {
 }
 
 
+_BY_VALUE = frozenset(("Counter", "OrderedDict", "defaultdict", "Generic"))
+_BY_VALUE |= frozenset(("Enum", "ReprEnum", "IntEnum", "StrEnum", "Flag", "IntFlag"))
+_LIBRARY = frozenset(("collections", "enum", "typing"))
+"""Classes of the standard library whose objects are known by the value of their base, and their modules."""
+
+_INERT = frozenset(("__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__slots__", "__annotations__"))
+_INERT |= frozenset(("__init__", "__new__", "__orig_bases__", "__parameters__", "__static_attributes__"))
+_INERT |= frozenset(("__firstlineno__", "__annotate__", "__annotate_func__", "__annotations_cache__"))
+"""What a class has that tells nothing of what its objects can do."""
+
+
+def base_of(kind: type) -> Any:
+    """The type of values that a class derives from, or is; None if there is none."""
+    return next((base for base in kind.__mro__ if base in _WRITE), None)
+
+
+def adds_to(kind: type, base: type) -> bool:
+    """Whether objects of a class can do what values of its base can't."""
+    for each in kind.__mro__:
+        if each in base.__mro__ or (each.__module__ in _LIBRARY and each.__name__ in _BY_VALUE):
+            continue
+        names = vars(each).keys() - _INERT
+        if hasattr(each, "_fields") or hasattr(each, "__members__"):
+            # Those of a named tuple, or of an enumeration, are Python's own doing.
+            own = {*getattr(each, "_fields", ()), *getattr(each, "__members__", ())}
+            names = {name for name in names - own if not name.startswith("_")}
+        if names:
+            return True
+    return False
+
+
+def _where(error: BaseException) -> str:
+    """The line that an exception came from, empty if that is none of the candidate's."""
+    found = ""
+    trace = error.__traceback__
+    while trace:
+        file = trace.tb_frame.f_code.co_filename
+        if file != "candidate.py":
+            found = f"{os.path.basename(file)}:{trace.tb_lineno}"[:200]
+        trace = trace.tb_next
+    return found
+
+
 _KINDS: dict[int, type] = {}
 
 
@@ -203,8 +269,8 @@ def lineage(kind: type) -> list[Any]:
     return [[each.__name__[:200], each in _TYPES, id(each), [id(base) for base in each.__bases__]] for each in classes]
 
 
-def content_of(made: Any, shared: dict[int, Any], codec: Codec) -> Any:
-    """A container of the host as it is now; the host's other ones in it go by their numbers."""
+def contents(shared: Mapping[int, Any], codec: Codec) -> dict[int, Any]:
+    """The host's containers as they are now; those of them that lie in others go by their numbers."""
     known = {id(other): number for number, other in shared.items()}
 
     def encode(item: Any) -> Any:
@@ -212,11 +278,11 @@ def content_of(made: Any, shared: dict[int, Any], codec: Codec) -> Any:
             return {"m": known[id(item)]}
         return {"t": [encode(each) for each in item]} if type(item) is tuple else codec.encode(item, 1)
 
-    return _WRITE[type(made)](made, encode)
+    return {number: _WRITE[type(made)](made, encode) for number, made in shared.items()}
 
 
 def came_as(data: Any) -> dict[int, str]:
-    """The contents of the host's containers in a message, as `content_of` would give them."""
+    """The contents of the host's containers in a message, as `contents` would give them."""
     came: dict[int, str] = {}
     _contents(data, came)
     return came

@@ -1,0 +1,1 @@
+"""A suite of questions on regular expressions for pytest-polecat, and the check that grades them."""
