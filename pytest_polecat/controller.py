@@ -77,11 +77,14 @@ class Controller:
         self.ledger = Ledger(self.run, cases, self.place.earlier)
         self._identity = self._begun(cases, self.ledger.resumed)
         self.run.write_run(self._identity)
-        if self.workers > 1 and self.settings.replay is None and (self.ledger.missing or not cases):
-            for name, profile in self.profiles.items():
-                if profile.launcher_name != selftest.LAUNCHER:
-                    self.servers.begin(name)
+        if self.workers > 1 and self.settings.replay is None:
+            self.servers.listen()
+            for name in self._asked() if self.ledger.missing else ():
+                self.servers.begin(name)
         return True
+
+    def _asked(self) -> list[str]:
+        return [name for name, profile in self.profiles.items() if profile.launcher_name != selftest.LAUNCHER]
 
     def _refuse_unproven(self) -> None:
         if self.settings.allow_unproven:

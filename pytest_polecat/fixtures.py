@@ -105,8 +105,7 @@ def polecat_replies(request: pytest.FixtureRequest, polecat_case: CaseParam, mod
     graded = [answering(reply, _question(polecat_case).answer_from) for reply in asked.replies]
     if any(read is not reply for read, reply in zip(graded, asked.replies, strict=True)):
         sitting.asked = replace(asked, replies=tuple(graded))
-        sitting.flags = flags = sitting.flags if isinstance(sitting.flags, list) else []
-        flags.append(FROM_REASONING)
+        sitting.flags.append(FROM_REASONING)
     return tuple(ReadableReply.of(reply) for reply in graded)
 
 
@@ -156,7 +155,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     sandbox = open_sandbox(request.config)
     if sitting := request.node.stash.get(SITTING, None):
         sandbox.flags += sitting.flags
-        sitting.flags = sandbox.flags
+        sitting.of_sandbox = sandbox.flags
     yield sandbox
     sandbox.close()
 

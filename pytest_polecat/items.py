@@ -20,6 +20,7 @@ from pytest_polecat.asking.asker import Asked, Asker
 from pytest_polecat.asking.engine import Engine, Planned
 from pytest_polecat.errors import RecordingError, SuiteError
 from pytest_polecat.grading.grader import Grade, Grader
+from pytest_polecat.grading.readable import answering
 from pytest_polecat.grading.score import Score
 from pytest_polecat.grading.verdict import Verdict, broken, conclude
 from pytest_polecat.questions import selftest
@@ -63,7 +64,8 @@ class Sitting:
     grade: Grade | None = None
     score: Score = field(init=False)
     attempt: Attempt | None = None
-    flags: Sequence[str] = ()
+    flags: list[str] = field(default_factory=list)
+    of_sandbox: Sequence[str] = ()
     in_body: bool = False
     sandbox_retried: bool = False
 
@@ -230,14 +232,18 @@ class ItemHooks:
         from pytest_polecat.sandboxing import open_sandbox
 
         assert case.entry is not None  # noqa: S101 - only questions are planned
-        return self.grader.grade(case.entry.question, asked.replies, partial(open_sandbox, config))
+        question = case.entry.question
+        replies = [answering(reply, question.answer_from) for reply in asked.replies]
+        return self.grader.grade(question, replies, partial(open_sandbox, config))
 
     def _conclude(
         self, item: pytest.Item, sitting: Sitting, error: BaseException | None, *, setting_up: bool = False
     ) -> Attempt:
         asked = sitting.asked
         last = asked.replies[-1] if asked and asked.replies else None
-        verdict = conclude(error, sitting.entry.question.points, sitting.score, sitting.grade, last)
+        question = sitting.entry.question
+        told = question.told(len(asked.replies)) if asked else ()
+        verdict = conclude(error, question.points, sitting.score, sitting.grade, last, told)
         if setting_up and verdict.outcome in (Outcome.MISSED, Outcome.PARTIAL) and not (last and last.error):
             verdict = broken(f"a fixture failed before the answer was graded: {verdict.message}")
         elif error is None and (reason := _judged_nothing(item, sitting)):
@@ -281,7 +287,7 @@ def _attempt(sitting: Sitting, verdict: Verdict, worker: str) -> Attempt:
     asked = sitting.asked or Asked(())
     replies = asked.replies
     timings = [reply.timings for reply in replies if reply.timings is not None]
-    flags = [*sitting.flags, *(sitting.grade.flags if sitting.grade else ())]
+    flags = [*sitting.flags, *sitting.of_sandbox, *(sitting.grade.flags if sitting.grade else ())]
     if verdict.outcome is Outcome.PASSED and any(reply.truncated for reply in replies):
         flags.append("truncated")
     if sitting.sandbox_retried:

@@ -125,7 +125,7 @@ def _served(profile: ProfileRun, run: RunDir) -> ProfileRun:
         return profile
     if served is not None:
         served = served.model_copy(update={"constrains": _constrains(profile, run)})
-    return profile.model_copy(update={"served": served, "error": state.get("message") or None})
+    return profile.model_copy(update={"served": served or profile.served, "error": state.get("message") or None})
 
 
 def _constrains(profile: ProfileRun, run: RunDir) -> bool | None:

@@ -282,3 +282,13 @@ def test_a_crashed_worker_loses_and_doubles_nothing(bench: Bench) -> None:
     assert not asked(bench)
     keys = [attempt.key for attempt in bench.run.attempts()]
     assert len(keys) == len(set(keys)) == 10
+
+
+def test_a_free_test_is_answered_when_all_questions_are_finished(bench: Bench) -> None:
+    bench.suite(many(2))
+    (bench.folder / "test_free.py").write_text("def test_free(model):\n    assert model.ask('Hello?').text == 'fine'\n")
+    bench.server.replies = lambda _: "fine"
+    assert bench.ask().ret == 0
+    first = bench.run.read_run().profiles["fake"].served
+    assert bench.ask("--polecat-resume").ret == 0
+    assert bench.run.read_run().profiles["fake"].served == first

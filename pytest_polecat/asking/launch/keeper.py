@@ -93,6 +93,12 @@ class Servers:
     def __exit__(self, *_exception: object) -> None:
         self.stop()
 
+    def listen(self) -> None:
+        """Answer the workers' requests from now on; no server starts before one asks for it."""
+        with self._lock:
+            if not self._closing.is_set():
+                self._keep_watch()
+
     def begin(self, profile_name: str) -> None:
         """Start this profile's server in the background, unless it is up; the one loaded before is stopped first."""
         self._order(_Order(profile_name))
@@ -129,12 +135,15 @@ class Servers:
             if self._closing.is_set():
                 order.answer.set_exception(_ending(order.profile))
                 return order.answer
-            if self._thread is None:
-                self._clear_run_folder()
-                self._thread = threading.Thread(target=self._keep, name="polecat-servers", daemon=True)
-                self._thread.start()
+            self._keep_watch()
             self._orders.put(order)
         return order.answer
+
+    def _keep_watch(self) -> None:
+        if self._thread is None:
+            self._clear_run_folder()
+            self._thread = threading.Thread(target=self._keep, name="polecat-servers", daemon=True)
+            self._thread.start()
 
     def _clear_run_folder(self) -> None:
         """Nobody may take what an earlier session left in a resumed run for news."""

@@ -106,7 +106,7 @@ class Code(Tolerances):
 def code(reply: Reply, expected: Code, sandbox: Sandbox) -> CheckResult:
     """Load the reply's code and call its function, case by case, until one does not hold."""
     try:
-        source = extract.code(reply.content, expected.language)
+        source = extract.code(reply.content, expected.language, expected.function)
     except Missed as missed:
         return missed_result(missed)
     try:
