@@ -333,3 +333,14 @@ def test_the_defaults_of_limits_are_those_of_the_sandbox() -> None:
     assert (expected.call_timeout, expected.timeout, expected.language) == (10, 120, "python")
     with pytest.raises(ValidationError, match="greater than 0"):
         Code.model_validate({**ONE, "timeout": 0})
+
+
+def test_an_object_that_is_a_value_and_more_counts_as_that_value(verify: Verify) -> None:
+    source = (
+        "class Bag(dict):\n    def total(self):\n        return sum(self.values())\n"
+        "def count(words):\n    bag = Bag()\n    for word in words:\n        bag[word] = bag.get(word, 0) + 1\n"
+        "    return [bag]\n"
+    )
+    case: dict[str, Any] = {"args": [["a", "b", "a"]], "returns": [{"a": 2, "b": 1}]}
+    assert verify(fenced(source), {"function": "count", "cases": [case]}).ok
+    assert not verify(fenced(source), {"function": "count", "cases": [{**case, "returns": [{"a": 1, "b": 1}]}]}).ok

@@ -13,7 +13,7 @@ _KINDS = (
     "prompt: 'Question {n}: which is the capital of Hungary?', checks: [{exact: Budapest}]",
     "prompt: 'Question {n}: Explain the tides.', points: 3, checks: [{includes: [moon]}, {lines: 3}, {words: 1}]",
     "prompt: 'Question {n}: make a sign that warns people of a wet floor.', checks: [{words: 5}, {case: upper}]",
-    "prompt: 'Question {n}: ponder without end.', sampling: {max_tokens: 80}, checks: [{includes: [end]}]",
+    "prompt: 'Question {n}: ponder without end.', sampling: {max_tokens: 300}, checks: [{includes: [end]}]",
     "turns: [{prompt: 'Question {n}: capital of Iceland?'}, {prompt: A small poem about rain., checks: [{lines: 3}]}]",
 )
 _DECLARED = 48

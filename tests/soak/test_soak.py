@@ -9,9 +9,9 @@ import os
 import random
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
@@ -26,7 +26,7 @@ _PROFILES = ("fake", "demo") if find_spec("xllamacpp") else ("fake",)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FakeServer]:
-    with FakeServer(latency=0.05, replies=Answers()) as server:
+    with FakeServer(latency=0.1, replies=Answers()) as server:
         yield server
 
 
@@ -39,26 +39,34 @@ def image(request: pytest.FixtureRequest) -> str | None:
         return None
 
 
-def ground(folder: Path, profile: str, image: str | None, server: FakeServer) -> Ground:
-    write_questions(folder, sandbox=image is not None)
-    (folder / "polecat.toml").write_text(f'[profiles.fake]\nurl = "{server.url}"\nmodel = "fake"\nparallel = 4\n')
-    return Ground(folder, profile, image, server)
+@pytest.fixture(scope="module")
+def ground(
+    tmp_path_factory: pytest.TempPathFactory, image: str | None, server: FakeServer
+) -> Callable[[str, bool], Ground]:
+    """Makes the ground of a round, given its profile and whether there are workers."""
+
+    def make(profile: str, workers: bool) -> Ground:
+        folder = tmp_path_factory.mktemp(profile)
+        write_questions(folder, sandbox=image is not None)
+        (folder / "polecat.toml").write_text(f'[profiles.fake]\nurl = "{server.url}"\nmodel = "fake"\nparallel = 4\n')
+        return Ground(folder, profile, image, server, workers)
+
+    return make
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory, image: str | None, server: FakeServer) -> dict[str, Calm]:
-    """An undisturbed run of each profile."""
-    return {name: ground(tmp_path_factory.mktemp(name), name, image, server).calm() for name in _PROFILES}
+def calm(ground: Callable[[str, bool], Ground]) -> Callable[[str, bool], Calm]:
+    """The undisturbed run of such a ground."""
+    return cache(lambda profile, workers: ground(profile, workers).calm())
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_run_that_is_killed_and_resumed_is_as_if_nothing_had_happened(
-    tmp_path: Path, number: int, image: str | None, server: FakeServer, calm: dict[str, Calm]
+    number: int, ground: Callable[[str, bool], Ground], calm: Callable[[str, bool], Calm]
 ) -> None:
     seed = int(os.environ.get("POLECAT_SOAK_SEED") or secrets.randbelow(10**6))
     sys.stdout.write(f"POLECAT_SOAK_SEED={seed}\n")
-    profile = _PROFILES[number % len(_PROFILES)]
-    place = ground(tmp_path, profile, image, server)
-    place.workers = (number + number // 2) % 2 == 1
-    disturb(place, calm[profile], random.Random(f"{seed} {number}"))
-    sys.stdout.write(f"{profile}{' -n2' if place.workers else ''}: killed {', '.join(place.kills)}\n")
+    profile, workers = _PROFILES[number % len(_PROFILES)], (number + number // 2) % 2 == 1
+    place = ground(profile, workers)
+    disturb(place, calm(profile, workers), random.Random(f"{seed} {number}"))
+    sys.stdout.write(f"{profile}{' -n2' if workers else ''}: killed {', '.join(place.kills)}\n")

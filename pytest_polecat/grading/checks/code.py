@@ -20,7 +20,7 @@ from pytest_polecat.records.outcome import FailureMode
 from pytest_polecat.records.reply import Reply
 from pytest_polecat.sandbox.errors import CandidateError
 from pytest_polecat.sandbox.mirrors import MirroredError
-from pytest_polecat.sandbox.proxies import Handle
+from pytest_polecat.sandbox.proxies import Handle, ValueHandle
 from pytest_polecat.sandbox.sandbox import CALL_SECONDS, TASK_SECONDS, Sandbox
 
 # Mirrored by name only: these mean something to Python itself.
@@ -37,6 +37,9 @@ def _name(value: str) -> str:
 
 Name = Annotated[str, AfterValidator(_name)]
 """The name of a function or a class."""
+
+_DEPTH = 20
+"""Levels of lists and dicts in which objects are looked for."""
 
 
 class Tolerances(Plain):
@@ -146,7 +149,7 @@ def _fault(function: Handle, case: CodeCase, expected: Code) -> CheckResult | No
     args, kwargs = copy.deepcopy(list(case.args)), copy.deepcopy(case.kwargs)
     call = case.call(expected.function)
     try:
-        found = function(*args, **kwargs)
+        found, args = _plain(function(*args, **kwargs)), _plain(args)
     except CandidateError as error:
         if case.raises is not None and _is_a(error, case.raises):
             return None
@@ -159,6 +162,17 @@ def _fault(function: Handle, case: CodeCase, expected: Code) -> CheckResult | No
     if case.changes is not None and not _left(args, case.changes, likeness):
         return _wrong(f"{call} left its arguments as {shown(args)}, and should leave {shown(list(case.changes))}.")
     return None
+
+
+def _plain(found: Any, depth: int = _DEPTH) -> Any:
+    """What was found, with the base value in place of objects whose class adds something to a type of values."""
+    if isinstance(found, ValueHandle):
+        found = found._polecat_value()  # noqa: SLF001 - no public name could be the candidate's
+    if depth and type(found) in (list, tuple):
+        return type(found)(_plain(each, depth - 1) for each in found)
+    if depth and type(found) is dict:
+        return {key: _plain(value, depth - 1) for key, value in found.items()}
+    return found
 
 
 def _left(args: list[Any], changes: tuple[Any, ...], likeness: Likeness) -> bool:
