@@ -36,6 +36,8 @@ class Place:
         run = run_to_resume(settings.runs, settings.resume, settings.models)
         run.take()
         until = run.attempts_file.stat().st_size if run.attempts_file.exists() else 0
+        # An xdist controller begins when a worker has written the selection: the earlier one must not pass for it.
+        run.selected_file.unlink(missing_ok=True)
         return cls(run, Earlier.read(run, until), run.read_run(), until)
 
     @classmethod

@@ -97,6 +97,11 @@ class RunDir:
         return self.path / "attempts.jsonl"
 
     @property
+    def selected_file(self) -> Path:
+        """The selected test items, one on a line."""
+        return self.path / "selected.jsonl"
+
+    @property
     def questions_file(self) -> Path:
         """The selected questions, one on a line."""
         return self.path / "questions.jsonl"

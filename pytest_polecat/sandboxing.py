@@ -16,6 +16,7 @@ from pytest_polecat.sandbox.host_image import host_image
 from pytest_polecat.sandbox.image import default_image, runner_hash
 from pytest_polecat.sandbox.pool import Pool
 from pytest_polecat.sandbox.processes import LABEL, ProcessEngine, refusal
+from pytest_polecat.sandbox.reaper import Reaper
 from pytest_polecat.sandbox.sandbox import Sandbox
 from pytest_polecat.startup import RUN, SLOTS
 
@@ -46,6 +47,8 @@ def _make(config: pytest.Config) -> Pool:
     engine = _engine(config)
     if run := config.stash.get(RUN, None):
         run.write_sandbox(_record(engine.about))
+    if isinstance(engine, Engine):
+        config.add_cleanup(Reaper().close)
     pool = Pool(engine, config.stash.get(SLOTS, 1) + 1)
     config.add_cleanup(pool.close)
     config.pluginmanager.register(_Interrupted(pool), "polecat-interrupted")

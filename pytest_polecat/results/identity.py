@@ -139,19 +139,26 @@ def _suites(questions: Iterable[dict[str, Any]], cases: Sequence[Case]) -> dict[
         points.setdefault(case.suite, {})[case.question] = case.points
     hashes: dict[str, list[str]] = {}
     suites: dict[str, SuiteRun] = {}
+    unproven: dict[str, list[str]] = {}
     for line in questions:
         name = line["suite"]
         hashes.setdefault(name, []).append(line["hash"])
+        if line.get("unproven"):
+            unproven.setdefault(name, []).append(line["question"]["id"])
         if name not in suites:
             version, licence = str(line["version"]), line["licence"]
             suites[name] = SuiteRun(suite=name, version=version, licence=licence, file=line["file"])
-    return {name: _counted(suite, hashes[name], points.get(name, {})) for name, suite in suites.items()}
-
-
-def _counted(suite: SuiteRun, hashes: Sequence[str], points: Mapping[str, float]) -> SuiteRun:
-    return suite.model_copy(
-        update={"hash": content_hash(sorted(hashes)), "questions": len(hashes), "points": sum(points.values())}
-    )
+    return {
+        name: suite.model_copy(
+            update={
+                "hash": content_hash(sorted(hashes[name])),
+                "questions": len(hashes[name]),
+                "points": sum(points.get(name, {}).values()),
+                "unproven": tuple(unproven.get(name, ())),
+            }
+        )
+        for name, suite in suites.items()
+    }
 
 
 def _host() -> Host:

@@ -37,7 +37,7 @@ class Bench:
 
     def ask(self, *args: str, model: str | None = "fake", path: str = ".") -> pytest.RunResult:
         """Run pytest on `path`, whether it is proven or not; with xdist in that mode."""
-        named = [f"--polecat-model={model}", "--polecat-allow-unproven"] if model else []
+        named = ["--polecat-allow-unproven", *([f"--polecat-model={model}"] if model else [])]
         workers = ["-n2"] if self.xdist else []
         return self.pytester.runpytest_subprocess(
             "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *named, *workers, *args, path, timeout=90

@@ -152,9 +152,8 @@ def disturb(ground: Ground, calm: Calm, moments: random.Random) -> None:
     left: list[Kept] = []
     wanted = moments.randint(1, 3)
     while len(ground.kills) < wanted:
-        expected = calm.seconds * (1 - ground.done / len(calm.attempts) / 2)
         process = ground.start()
-        if ground.ended(process, moments.uniform(0, expected)):
+        if _at_a_moment(ground, process, calm, moments):
             if ground.kills:
                 break
             shutil.rmtree(ground.folder / "polecat-runs")
@@ -168,6 +167,19 @@ def disturb(ground: Ground, calm: Calm, moments: random.Random) -> None:
         statuses.append(ground.to_the_end())
     assert statuses[-1] == 0, f"{statuses} after {ground.kills}\n{ground.output}"
     _check(ground, calm, left)
+
+
+def _at_a_moment(ground: Ground, process: subprocess.Popen[bytes], calm: Calm, moments: random.Random) -> bool:
+    """Wait for some moment of the time that the session should take; whether it ended before.
+
+    Every other moment is one after the first attempt, since most of so short a session is its start.
+    """
+    before = ground.done
+    expected = calm.seconds * (1 - before / len(calm.attempts) / 2)
+    if moments.random() < 1 / 2:
+        until(lambda: ground.done > before or process.poll() is not None, _ENDS_WITHIN)
+        expected /= 2
+    return ground.ended(process, moments.uniform(0, expected))
 
 
 def _kill(ground: Ground, process: subprocess.Popen[bytes], *, worker: bool) -> None:
