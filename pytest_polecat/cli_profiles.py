@@ -13,8 +13,7 @@ from rich.text import Text
 
 from pytest_polecat.asking.inspection import inspect, room
 from pytest_polecat.asking.inspection_text import inspection_lines, memory_lines, memory_problems
-from pytest_polecat.asking.launch import builtin_launchers
-from pytest_polecat.asking.launch.base import Launcher
+from pytest_polecat.asking.launch import Launchers, builtin_launchers
 from pytest_polecat.asking.launch.binary.launcher import PORT, BinaryLauncher
 from pytest_polecat.asking.launch.binary.launcher import shown as words_shown
 from pytest_polecat.asking.presets.importing import import_profiles
@@ -130,11 +129,12 @@ def _tell(notes: tuple[str, ...]) -> None:
         print(f"polecat: {shown(note, limit=2000)}", file=sys.stderr)  # noqa: T201
 
 
-def _launchers(llama_server: str | None) -> dict[str, Launcher]:
+def _launchers(llama_server: str | None) -> Launchers:
     from pytest_polecat.demo.launcher import DemoLauncher
 
-    demo = DemoLauncher()
-    return {**builtin_launchers(llama_server), demo.name: demo}
+    known = builtin_launchers(llama_server)
+    known.add("demo", DemoLauncher)
+    return known
 
 
 def _command_lines(profile: Profile, book: ProfileBook, llama_server: str | None) -> Iterator[str]:

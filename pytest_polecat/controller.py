@@ -1,6 +1,7 @@
 """The controller's part: it owns the servers and the ledger, completes the run and reports it.
 
-Registered in pytest itself, never in an xdist worker. Without xdist the same process also runs the items.
+Registered in pytest itself, never in an xdist worker. Without xdist the same process also runs the items. What reports
+is imported when the first questions have been asked: nobody waits for it then.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,15 +23,14 @@ from pytest_polecat.questions import selftest
 from pytest_polecat.records.activity import Activity
 from pytest_polecat.records.attempt import Case
 from pytest_polecat.records.run import Run
-from pytest_polecat.reporting import terminal
-from pytest_polecat.reporting.html.page import write_page
-from pytest_polecat.reporting.progress import Progress
-from pytest_polecat.reporting.selftest import write_proofs
 from pytest_polecat.results import identity, proven
 from pytest_polecat.results.ledger import Ledger
-from pytest_polecat.results.proof import Proof, prove
-from pytest_polecat.results.summary import ProfileSummary, policy_line, summarise
 from pytest_polecat.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_polecat.reporting.progress import Progress
+    from pytest_polecat.results.proof import Proof
+    from pytest_polecat.results.results import Results
 
 
 class Controller:
@@ -57,6 +59,7 @@ class Controller:
         self.notes: list[str] = []
         self._identity: Run | None = None
         self._proofs: list[Proof] = []
+        self._over: Results | None = None
         self._keep = not settings.selftest
 
     @property
@@ -143,6 +146,8 @@ class Controller:
         stopped = bool(session.shouldfail or session.shouldstop)
         self.ledger.close()
         if self.settings.selftest:
+            from pytest_polecat.results.proof import prove
+
             self._proofs = prove(self.run.questions().values(), self.run.attempts())
             self.notes += proven.keep(each for proof in self._proofs for each in proof.judged)
             if exitstatus == pytest.ExitCode.OK and any(proof.faults for proof in self._proofs):
@@ -170,11 +175,15 @@ class Controller:
         if self.ledger is None or self._identity is None:
             return
         if self.settings.selftest:
+            from pytest_polecat.reporting.selftest import write_proofs
+
             write_proofs(terminalreporter, self._proofs, self.notes)
             return
-        terminal.write_summary(
-            terminalreporter, self._identity, self.summaries(), self.reports, self.exit_status, self.notes
-        )
+        from pytest_polecat.reporting.terminal import write_summary
+
+        results = self._results()
+        summaries = results.summaries if results else {}
+        write_summary(terminalreporter, self._identity, summaries, self.reports, self.exit_status, self.notes)
 
     def pytest_unconfigure(self) -> None:
         """Whatever happened, nothing of ours outlives pytest."""
@@ -185,6 +194,8 @@ class Controller:
 
     def progress(self, activity: Activity) -> Progress:
         """How far the run is, given what goes on."""
+        from pytest_polecat.reporting.progress import Progress
+
         attempts = self.ledger.attempts if self.ledger else {}
         return Progress(
             done=len(attempts),
@@ -202,30 +213,48 @@ class Controller:
             reporter.ensure_newline()
             reporter.write_line(line)
 
-    def summaries(self) -> dict[str, ProfileSummary]:
-        """The summary of each profile."""
+    def _results(self) -> Results | None:
+        """What the run came to; the same once it is over."""
+        from pytest_polecat.results.results import Results
+
         if self.ledger is None or self._identity is None:
-            return {}
-        attempts = self.ledger.attempts.values()
-        return summarise(self.ledger.cases, attempts, deselected=self._identity.deselected)
+            return None
+        if self._over is None or self._over.run is not self._identity:
+            self._over = Results(self._identity, self.ledger.cases, list(self.ledger.attempts.values()))
+        return self._over
 
     def verdicts(self) -> list[str]:
         """The policy line of each profile."""
-        summaries = self.summaries()
+        from pytest_polecat.results.summary import policy_line
+
+        results = self._results()
+        summaries = results.summaries if results else {}
         return [policy_line(summary, self.exit_status, name=len(summaries) > 1) for summary in summaries.values()]
 
     def pages(self) -> dict[str, Path]:
         """The pages that were made, by what a link to them says."""
         return {f"polecat report: {name}": page for name, page in self.reports.items() if page is not None}
 
+    def get_ready(self) -> None:
+        """Make ready to report; for when nothing else is to be done."""
+        if self.ledger is not None and not self.settings.selftest:
+            from pytest_polecat.reporting.html import page
+            from pytest_polecat.reporting.terminal import write_summary
+
+            del write_summary
+            with suppress(PolecatError):
+                page.get_ready()
+
     def _write_pages(self) -> None:
+        from pytest_polecat.reporting.html.page import write_page
+
         brought = self.config.hook.pytest_polecat_report_columns(config=self.config)
         columns = [column for columns in brought for column in columns]
         asked = {case.profile for case in self.ledger.cases} if self.ledger else set()
         for name in [name for name in self.profiles if name in asked]:
             path = self.run.report(name if len(self.profiles) > 1 else None)
             try:
-                write_page(self.run, name, path, columns)
+                write_page(self.run, name, path, columns, self._results())
                 self.reports[name] = path
             except PolecatError as error:
                 self.reports[name] = None

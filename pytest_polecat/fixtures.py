@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from pytest_polecat.sandbox.sandbox import Sandbox
 
 
-def _asking(request: pytest.FixtureRequest) -> ItemHooks:
+def _asking(item: pytest.Item) -> ItemHooks:
     from pytest_polecat.items import ASKING
 
-    asking = request.config.stash.get(ASKING, None)
+    asking = item.config.stash.get(ASKING, None)
     if asking is None:
         pytest.skip("no model was named: choose one with --polecat-model=NAME")
     return asking
 
 
-def _sitting(request: pytest.FixtureRequest) -> Sitting:
+def _sitting(item: pytest.Item) -> Sitting:
     from pytest_polecat.items import SITTING
 
-    sitting: Sitting | None = request.node.stash.get(SITTING, None)
+    sitting: Sitting | None = item.stash.get(SITTING, None)
     if sitting is None:
         raise pytest.UsageError("this test is no question: decorate it with @polecat.question or @polecat.suite")
     return sitting
@@ -55,19 +55,26 @@ def polecat_case() -> CaseParam:
 
 
 @pytest.fixture
-def profile(request: pytest.FixtureRequest, polecat_case: CaseParam) -> Profile:
-    """The profile of the model to ask; the test is skipped when the user named none."""
-    if polecat_case.profile is None:
-        pytest.skip("no model was named: choose one with --polecat-model=NAME")
-    return _asking(request).profiles[polecat_case.profile]
+def polecat_item(request: pytest.FixtureRequest) -> pytest.Item:
+    """The item itself, which the fixtures below look at: a request for each of them would cost as much as they do."""
+    item: pytest.Item = request.node
+    return item
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest, profile: Profile) -> ServerHandle:
+def profile(polecat_item: pytest.Item, polecat_case: CaseParam) -> Profile:
+    """The profile of the model to ask; the test is skipped when the user named none."""
+    if polecat_case.profile is None:
+        pytest.skip("no model was named: choose one with --polecat-model=NAME")
+    return _asking(polecat_item).profiles[polecat_case.profile]
+
+
+@pytest.fixture
+def server(polecat_item: pytest.Item, profile: Profile) -> ServerHandle:
     """The profile's server. It starts when first asked; `server.url` and `server.served` wait for it."""
     from pytest_polecat.asking.model import ServerHandle
 
-    return ServerHandle(profile, _asking(request).engine)
+    return ServerHandle(profile, _asking(polecat_item).engine)
 
 
 @pytest.fixture
@@ -86,7 +93,7 @@ def question(polecat_case: CaseParam) -> Question:
 
 
 @pytest.fixture
-def polecat_replies(request: pytest.FixtureRequest, polecat_case: CaseParam, model: Model) -> tuple[ReadableReply, ...]:
+def polecat_replies(polecat_item: pytest.Item, polecat_case: CaseParam, model: Model) -> tuple[ReadableReply, ...]:
     """The replies of the question's conversation, one for each turn that was reached.
 
     What the model caused is in the replies; only a fault of ours or the machine's raises. Where the question says
@@ -95,8 +102,8 @@ def polecat_replies(request: pytest.FixtureRequest, polecat_case: CaseParam, mod
     from pytest_polecat.errors import ServerError
     from pytest_polecat.grading.readable import FROM_REASONING, ReadableReply, answering
 
-    sitting = _sitting(request)
-    asked = sitting.asked = model.answer(request.node.nodeid, polecat_case)
+    sitting = _sitting(polecat_item)
+    asked = sitting.asked = model.answer(polecat_item.nodeid, polecat_case)
     if asked.not_applicable:
         pytest.skip(asked.not_applicable)
     error = asked.replies[-1].error
@@ -116,29 +123,29 @@ def reply(polecat_replies: tuple[ReadableReply, ...]) -> ReadableReply:
 
 
 @pytest.fixture
-def score(request: pytest.FixtureRequest) -> Score:
+def score(polecat_item: pytest.Item) -> Score:
     """Partial credit: `score.award(2, when=…, note="named group used")`."""
-    return _sitting(request).score
+    return _sitting(polecat_item).score
 
 
 @pytest.fixture
 def grade(
-    request: pytest.FixtureRequest, question: Question, polecat_replies: tuple[ReadableReply, ...]
+    polecat_item: pytest.Item, question: Question, polecat_replies: tuple[ReadableReply, ...]
 ) -> Callable[[Any], None]:
     """Grade by the question's declared checks: `grade(reply)` fails the test if any of them does not hold."""
 
     def opened() -> Sandbox:
         from pytest_polecat.sandboxing import open_sandbox
 
-        return open_sandbox(request.config)
+        return open_sandbox(polecat_item.config)
 
     def by_checks(reply: Any) -> None:
-        sitting = _sitting(request)
+        sitting = _sitting(polecat_item)
         ahead = sitting.asked.graded if sitting.asked and reply is polecat_replies[-1] else None
         if isinstance(ahead, Exception):
             raise ahead
         replies = [*polecat_replies[:-1], reply]
-        sitting.grade = ahead or _asking(request).grader.grade(question, replies, opened)
+        sitting.grade = ahead or _asking(polecat_item).grader.grade(question, replies, opened)
         missed = sitting.grade.missed
         if missed:
             pytest.fail("; ".join(f"{finding.check}: {finding.message}" for finding in missed), pytrace=False)

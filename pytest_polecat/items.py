@@ -94,7 +94,12 @@ class ItemHooks:
         share: Share,
         worker: str,
         tell: Callable[[Activity], None] | None,
+        meanwhile: Callable[[], None] | None,
     ) -> None:
+        """`tell` is told what goes on. `meanwhile` is called while the first answers are generated.
+
+        An xdist worker has no such thing, and asks nothing before it is given its first item: nobody may be listening.
+        """
         self.settings = settings
         self.profiles = profiles
         self._cases = cases
@@ -104,6 +109,7 @@ class ItemHooks:
         self._share = share
         self._worker = worker
         self._tell = tell
+        self._meanwhile = meanwhile
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -117,6 +123,9 @@ class ItemHooks:
         grade = partial(self._grade_ahead, session.config)
         with Engine(plan, self._make_asker, workers=share.of, ahead=ahead, grade=grade, tell=self._tell) as self.engine:
             session.config.stash[ASKING] = self
+            if self._meanwhile is not None and plan:
+                self.engine.advance(plan[0].nodeid)
+                self._meanwhile()
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)

@@ -29,6 +29,7 @@ from pydantic import ValidationError
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.records.activity import Activity
 from pytest_polecat.records.attempt import Attempt, Case
+from pytest_polecat.records.base import lean
 from pytest_polecat.records.run import Run, SandboxRun
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -169,6 +170,12 @@ class RunDir:
         """
         for line in read_jsonl(self.attempts_file, until):
             yield Attempt.model_validate(line)
+
+    def verdicts(self, until: int | None = None) -> Iterator[Attempt]:
+        """The attempts likewise, without their findings: tens of thousands fit into memory."""
+        for line in read_jsonl(self.attempts_file, until):
+            line.pop("findings", None)
+            yield lean(Attempt.model_validate(line))
 
     def take(self) -> None:
         """Become the one who writes here, for as long as this object lives, and drop a torn last attempt.

@@ -11,7 +11,6 @@ import pytest
 
 from pytest_polecat import fixtures
 from pytest_polecat.sandbox.errors import LostError
-from pytest_polecat.sandbox.sandbox import Sandbox
 
 _WITH_A_PAST = frozenset({"conversation"})
 """Fixtures of polecat's that hold what a body did."""
@@ -23,6 +22,10 @@ def renewed(item: pytest.Function, *, again: bool) -> bool:
     Raises `LostError` where there can't be another try.
     """
     sandbox = item.funcargs.get("sandbox")
+    if sandbox is None:
+        return False
+    from pytest_polecat.sandbox.sandbox import Sandbox
+
     if not isinstance(sandbox, Sandbox) or sandbox.lost is None:
         return False
     if again:

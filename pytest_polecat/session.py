@@ -119,10 +119,12 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
         _open_pool(config)
     worker = getattr(config, "workerinput", {}).get("workerid", "")
     tell = partial(run.tell_activity, worker) if worker else None
-    hooks = ItemHooks(settings, selection.cases, profiles, grader, make_asker, share, worker, tell)
+    controller = controller_of(config) if given is None else None
+    meanwhile = controller.get_ready if controller else None
+    hooks = ItemHooks(settings, selection.cases, profiles, grader, make_asker, share, worker, tell, meanwhile)
     config.pluginmanager.register(hooks, "polecat-items")
-    if given is None:
-        show_progress(config, controller_of(config), hooks.activity)
+    if controller is not None:
+        show_progress(config, controller, hooks.activity)
 
 
 def controller_of(config: pytest.Config) -> Controller:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pytest_polecat.asking.identities import Identities
-from pytest_polecat.asking.launch import builtin_launchers
+from pytest_polecat.asking.launch import Launchers, builtin_launchers
 from pytest_polecat.asking.launch.base import Launcher, files_of, launcher_of
 from pytest_polecat.asking.profiles import ProfileBook, api_key, find_config, load
 from pytest_polecat.asking.weights.digest import cached_sha256, sha256_of, weights_files
-from pytest_polecat.demo.launcher import DemoLauncher
 from pytest_polecat.demo.profiles import PROFILES
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.questions import selftest, suites
@@ -106,14 +106,24 @@ def _hash(path: Path, tell: Callable[[str], None]) -> str:
     return known or sha256_of(files)
 
 
-def launchers(config: pytest.Config) -> dict[str, Launcher]:
+def launchers(config: pytest.Config) -> Launchers:
     """Every way to start a server: polecat's own, the demo's, and third parties'."""
     known = builtin_launchers(config.getoption("polecat_llama_server"))
-    demo = DemoLauncher()
-    known[demo.name] = demo
+    known.add("demo", _demo)
     for brought in config.hook.pytest_polecat_launchers(config=config):
-        known.update({launcher.name: launcher for launcher in brought})
+        for launcher in brought:
+            known.add(launcher.name, partial(_itself, launcher))
     return known
+
+
+def _demo() -> Launcher:
+    from pytest_polecat.demo.launcher import DemoLauncher
+
+    return DemoLauncher()
+
+
+def _itself(launcher: Launcher) -> Launcher:
+    return launcher
 
 
 def _profiles(config: pytest.Config, settings: Settings) -> Mapping[str, Profile]:

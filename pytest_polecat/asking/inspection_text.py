@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from pytest_polecat.asking.inspection import Inspection, Need, Room
 from pytest_polecat.asking.launch.binary.launcher import PORT, shown
-from pytest_polecat.asking.weights.overrides import layers_shown
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.run import Weights
+from pytest_polecat.records.text import layers_shown
 
 _GIB = 2**30
 _MIB = 2**20

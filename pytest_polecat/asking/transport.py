@@ -1,63 +1,21 @@
 """The HTTP under a client: one request's bytes out, and whatever bytes come back, kept as they arrive."""
 
-import ssl
-import time
-from bisect import bisect_left
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_address
+from urllib.request import getproxies
 
 import httpx
 
+from pytest_polecat.asking.connections import Connection, DirectConnection, HttpxConnection, LateError, UnreachableError
+from pytest_polecat.asking.inbox import Inbox
 from pytest_polecat.asking.lanes import Lanes
 from pytest_polecat.errors import ProfileError
 
 _CONNECT_SECONDS = 10.0
-_KEEP_ALIVE_SECONDS = 4.0
-"""Less than the 5 s after which llama-server and uvicorn close an idle connection, so that none closes as we use it."""
 
-TROUBLE = (httpx.HTTPError, httpx.StreamError, OSError)
+TROUBLE = OSError
 """What `Transport.post` raises for the network and for servers that speak no HTTP."""
-
-
-@dataclass
-class Inbox:
-    """What has arrived of one answer, kept outside of the receiving so that an interruption does not lose it.
-
-    `limit` is the most bytes that are taken. `arrivals` holds (bytes so far, `perf_counter` time) for each read.
-    """
-
-    limit: int
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    data: bytearray = field(default_factory=bytearray)
-    arrivals: list[tuple[int, float]] = field(default_factory=list)
-
-    @property
-    def flooded(self) -> bool:
-        """Whether more arrived than is taken."""
-        return len(self.data) > self.limit
-
-    @property
-    def streams(self) -> bool:
-        """Whether the answer is a stream of events."""
-        return self.status == httpx.codes.OK and "text/event-stream" in self.headers.get("content-type", "")
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the server says that it did what was asked."""
-        return 200 <= (self.status or 0) < 300
-
-    def arrived(self, end: int) -> float:
-        """The `perf_counter` time at which the first `end` bytes were there."""
-        return self.arrivals[bisect_left(self.arrivals, (end, 0.0))][1]
-
-    def hide(self, secret: str) -> None:
-        """Overwrite a secret that the server quotes, byte for byte: kept replies are no place for it."""
-        hidden = secret.encode()
-        if hidden in self.data:
-            self.data = self.data.replace(hidden, b"*" * len(hidden))
 
 
 class Transport:
@@ -65,36 +23,31 @@ class Transport:
 
     def __init__(self, url: str, *, headers: Mapping[str, str], seconds: float, connections: int) -> None:
         self._url = _address(url)
-        # Loading the certificates takes longer than a short answer: only for those who need them, and once.
-        secure = self._url.scheme == "https"
-        context = httpx.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # Compressed answers would cost more time than they save on one machine, and could hide a flood.
         own = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "pytest-polecat"}
-        self._make = make = partial(
-            httpx.AsyncClient,
-            headers={**own, **headers},
-            timeout=httpx.Timeout(None, connect=min(_CONNECT_SECONDS, seconds / 2)),
-            limits=httpx.Limits(max_connections=1, keepalive_expiry=_KEEP_ALIVE_SECONDS),
-            verify=context,
-            trust_env=not _is_loopback(self._url.host),
-        )
-        self._lanes = Lanes(make, connections)
+        self.connection = _maker(self._url, {**own, **headers}, min(_CONNECT_SECONDS, seconds / 2))
+        """Makes a connection to the address."""
+        self._base = self._url.raw_path.decode().removesuffix("/")
+        self._lanes = Lanes(self.connection, connections)
 
     async def post(self, path: str, body: bytes, inbox: Inbox) -> None:
         """Send a body to this path below the address, and fill the inbox with the answer, up to its limit.
 
         Raises one of `TROUBLE`.
         """
-        async with self._lanes.lane() as http:
-            await _fill(inbox, http, http.build_request("POST", str(self._url) + path, content=body))
+        async with self._lanes.lane() as connection:
+            await connection.exchange("POST", self._base + path, body, inbox)
 
     async def get(self, path: str, inbox: Inbox) -> None:
         """Fill the inbox with the page of this path at the server's root, on a connection of its own.
 
         Raises one of `TROUBLE`.
         """
-        async with self._make() as http:
-            await _fill(inbox, http, http.build_request("GET", self._url.copy_with(raw_path=path.encode())))
+        connection = self.connection()
+        try:
+            await connection.exchange("GET", path, b"", inbox)
+        finally:
+            await connection.aclose()
 
     async def aclose(self) -> None:
         """Close the connections; requests under way fail."""
@@ -102,25 +55,25 @@ class Transport:
 
     def explain(self, trouble: Exception) -> str:
         """What went wrong, with the address, in words."""
-        where = f"{self._url.scheme}://{self._url.netloc.decode()}"
-        if isinstance(trouble, httpx.ConnectTimeout):
+        where = _origin(self._url)
+        if isinstance(trouble, LateError):
             return f"{where} did not take the connection in time"
-        if isinstance(trouble, httpx.ConnectError):
+        if isinstance(trouble, UnreachableError):
             return f"nothing answers at {where} ({trouble})"
         return f"the connection to {where} broke before the answer was whole ({str(trouble) or type(trouble).__name__})"
 
 
-async def _fill(inbox: Inbox, http: httpx.AsyncClient, request: httpx.Request) -> None:
-    response = await http.send(request, stream=True)
-    inbox.status, inbox.headers = response.status_code, response.headers
-    try:
-        async for data in response.aiter_bytes():
-            inbox.data += data
-            inbox.arrivals.append((len(inbox.data), time.perf_counter()))
-            if inbox.flooded:
-                return
-    finally:
-        await response.aclose()
+def _maker(url: httpx.URL, headers: Mapping[str, str], seconds: float) -> Callable[[], Connection]:
+    """What makes a connection to the address."""
+    if url.scheme == "http" and not url.userinfo and (_is_loopback(url.host) or not getproxies()):
+        host = {"host": url.netloc.decode("ascii")}
+        return partial(DirectConnection, url.host, url.port or 80, {**host, **headers}, seconds)
+    # Certificates take longer to load than a short answer takes: once for all connections.
+    return partial(HttpxConnection, _origin(url), headers, seconds, httpx.create_ssl_context())
+
+
+def _origin(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode()}"
 
 
 def _address(text: str) -> httpx.URL:

@@ -1,10 +1,11 @@
-"""Recognising why a reply is no answer, before any check looks at it, and why one was missed, after they did."""
+"""Recognising why a reply is no answer, before any check looks at it, and why one was missed, after they did.
+
+The patterns for that are many: they are imported where an answer has to be looked at.
+"""
 
 import re
 from collections.abc import Sequence
 
-from pytest_polecat.grading.degeneration import echo, loop, script_switch
-from pytest_polecat.grading.refusals import refusal
 from pytest_polecat.records.outcome import FailureMode
 from pytest_polecat.records.reply import Reply
 
@@ -37,6 +38,8 @@ def no_answer(reply: Reply, prompt: str) -> Why | None:
         return reply.error.mode, reply.error.message
     if reply.empty:
         if reply.truncated and reply.reasoning:
+            from pytest_polecat.grading.degeneration import loop
+
             why = loop(reply.reasoning)
             told = f" {why.replace('The reply', 'The thinking', 1)}" if why else ""
             return FailureMode.THINKING_EXHAUSTED, f"The model used its whole token budget for thinking.{told}"
@@ -56,6 +59,9 @@ def degeneration(reply: Reply, told: Sequence[str]) -> Why | None:
     """
     if reply.error is not None or reply.empty:
         return None
+    from pytest_polecat.grading.degeneration import echo, loop, script_switch
+    from pytest_polecat.grading.refusals import refusal
+
     said = reply.content
     if why := loop(said):
         return FailureMode.REPETITION, why

@@ -1,12 +1,18 @@
-"""The reply that a test reads: its answer as text, code, files, JSON, a number or a choice."""
+"""The reply that a test reads: its answer as text, code, files, JSON, a number or a choice.
+
+What reads is imported where it is used: most suites need one reader or none, and their patterns take time to compile.
+"""
+
+from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from pytest_polecat.grading import extract
-from pytest_polecat.grading.strict_json import Around
 from pytest_polecat.records.question import AnswerFrom
 from pytest_polecat.records.reply import Reply
+
+if TYPE_CHECKING:
+    from pytest_polecat.grading.strict_json import Around
 
 FROM_REASONING = "answer_from_reasoning"
 """The flag of an attempt whose answer was taken from the reasoning."""
@@ -41,20 +47,30 @@ class ReadableReply(Reply):
 
     def code(self, language: str | None = None, defining: str | None = None) -> str:
         """The code: see `extract.code`."""
+        from pytest_polecat.grading import extract
+
         return extract.code(self.content, language, defining)
 
     def files(self) -> dict[str, str]:
         """The files by their paths: see `extract.files`."""
+        from pytest_polecat.grading import extract
+
         return extract.files(self.content)
 
     def json(self, around: Around = "none") -> Any:  # type: ignore[override]
         """The one JSON value, strictly read: see `strict_json.json_value`."""
+        from pytest_polecat.grading import extract
+
         return extract.json_value(self.content, around)
 
     def number(self) -> Fraction:
         """The number given as the answer, exactly: see `numbers.number`."""
+        from pytest_polecat.grading import extract
+
         return extract.number(self.content)
 
     def choice(self, options: str = "ABCD") -> str:
         """The letter of the chosen option: see `choices.choice`."""
+        from pytest_polecat.grading import extract
+
         return extract.choice(self.content, options)

@@ -12,9 +12,7 @@ from typing import Any
 import yaml
 
 from pytest_polecat.errors import SuiteError
-
-Path_ = tuple[str | int, ...]
-"""Where a value stands in a document: keys and indices from the root."""
+from pytest_polecat.questions.paths import Path_, dotted
 
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -85,11 +83,3 @@ class Document:
             f"{self.file}:{node.start_mark.line + 1}: {dotted(path)}: YAML reads the bare {text!r} surprisingly; "
             f'write "{text}" in quotes if the text is meant, else a plain number, true or false'
         )
-
-
-def dotted(path: Path_) -> str:
-    """`("questions", 3, "points")` as people write it: `questions[3].points`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text or "the file"

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from pytest_polecat.errors import SuiteError
 from pytest_polecat.questions.cases import Entry
-from pytest_polecat.questions.lines import Document, Path_, dotted
+from pytest_polecat.questions.paths import Path_, dotted
 from pytest_polecat.questions.schema import SuiteFile
 from pytest_polecat.records.base import lean
 from pytest_polecat.records.question import CheckSpec, Question, SuiteHeader
@@ -95,6 +95,8 @@ Loaded = tuple[SuiteHeader, list[Question], _Where]
 
 
 def _read_yaml(file: Path, text: str) -> Loaded:
+    from pytest_polecat.questions.lines import Document
+
     document = Document(file, text)
     where = _Where(file, document.line)
     suite = _validated(SuiteFile, document.value, where, ())

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_polecat.asking.weights.overrides import layers_shown
 from pytest_polecat.records.attempt import Attempt
 from pytest_polecat.records.run import ProfileRun, Run
+from pytest_polecat.records.text import layers_shown
 from pytest_polecat.reporting.text import one_line
 from pytest_polecat.results.summary import ProfileSummary, Tally, number, percent, points, policy_line
 

@@ -14,7 +14,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
@@ -24,8 +24,10 @@ from pytest_polecat.records.base import StoredRecord
 from pytest_polecat.records.question import Question, content_hash
 from pytest_polecat.records.run import Run
 from pytest_polecat.resources import cache_folders, make_private
-from pytest_polecat.results.proof import Judged
 from pytest_polecat.rundir import write_atomically
+
+if TYPE_CHECKING:
+    from pytest_polecat.results.proof import Judged
 
 _SHOWN = 5
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.records.attempt import Attempt, Case, Key
-from pytest_polecat.records.base import lean
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.records.run import Run
 from pytest_polecat.rundir import RunDir
@@ -30,8 +29,7 @@ class Earlier:
     @classmethod
     def read(cls, run: RunDir, until: int | None = None) -> Earlier:
         """The attempts in the first `until` bytes of the run's file; of all of it, unless told."""
-        attempts = (lean(attempt.model_copy(update={"findings": ()})) for attempt in run.attempts(until))
-        return cls({attempt.key: attempt for attempt in attempts})
+        return cls({attempt.key: attempt for attempt in run.verdicts(until)})
 
     def finished(self, case: Case) -> Attempt | None:
         """The attempt that makes it unnecessary to ask this case again."""

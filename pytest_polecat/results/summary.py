@@ -181,8 +181,8 @@ class _QuestionScore:
     earned: float
     unscored: float
     possible: float
-    passes: Fraction
-    unscored_passes: Fraction
+    passes: Fraction | int
+    unscored_passes: Fraction | int
 
 
 def _tally(pairs: Sequence[Pair]) -> Tally:
@@ -221,6 +221,8 @@ def _question_scores(pairs: Sequence[Pair]) -> list[_QuestionScore]:
 
 
 def _question_score(epochs: Sequence[Pair]) -> _QuestionScore:
+    if len(epochs) == 1:
+        return _single_score(*epochs[0])
     n = len(epochs)
     graded = [attempt for _, attempt in epochs if attempt is not None and _graded(attempt)]
     unscored = [case.points for case, attempt in epochs if attempt is None or not _graded(attempt)]
@@ -231,6 +233,13 @@ def _question_score(epochs: Sequence[Pair]) -> _QuestionScore:
         passes=Fraction(sum(attempt.outcome is Outcome.PASSED for attempt in graded), n),
         unscored_passes=Fraction(len(unscored), n),
     )
+
+
+def _single_score(case: Case, attempt: Attempt | None) -> _QuestionScore:
+    """The score of a question that was asked once, which most are: what the averages come to."""
+    if attempt is None or not _graded(attempt):
+        return _QuestionScore(0.0, case.points, case.points, 0, 1)
+    return _QuestionScore(attempt.earned, 0.0, case.points, int(attempt.outcome is Outcome.PASSED), 0)
 
 
 def _graded(attempt: Attempt) -> bool:

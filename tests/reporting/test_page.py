@@ -240,7 +240,7 @@ def test_the_template_marks_nothing_as_safe() -> None:
 
 def test_without_jinja_the_error_says_how_to_get_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rundir = write_run(tmp_path, [Story("a")])
-    page_module._environment.cache_clear()
+    page_module._template.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(PolecatError, match=r"pip install 'pytest-polecat\[report\]'.*polecat report RUN") as caught:
         write_page(rundir, PROFILE, rundir.report())

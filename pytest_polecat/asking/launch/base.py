@@ -1,16 +1,20 @@
 """What a launcher is, and what all of them share."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_polecat.asking.launch.devices import Look, nvidia_devices
-from pytest_polecat.asking.weights.overrides import Rule
 from pytest_polecat.errors import ProfileError
 from pytest_polecat.records.profile import Profile
+
+if TYPE_CHECKING:
+    from pytest_polecat.asking.weights.overrides import Rule
 
 _CONFIGURES_SERVERS = ("LLAMA_", "AIP_")
 _CACHE_OF_DOWNLOADS = "LLAMA_CACHE"

@@ -13,8 +13,6 @@ from pytest_polecat.asking.launch.base import Launch
 from pytest_polecat.asking.retrying import BUSY, RetryPolicy, seconds_of
 from pytest_polecat.asking.streaming import read_json
 from pytest_polecat.asking.weights.digest import sha256_of, weights_files
-from pytest_polecat.asking.weights.key_overrides import overridden
-from pytest_polecat.asking.weights.metadata import describe_weights
 from pytest_polecat.errors import PolecatError, ServerError
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.run import Served, Weights
@@ -92,6 +90,9 @@ def describe(profile: Profile, launch: Launch, ready_seconds: float, hashes: Map
 
 
 def _weights(path: Path, launch: Launch | None) -> Weights:
+    from pytest_polecat.asking.weights.key_overrides import overridden
+    from pytest_polecat.asking.weights.metadata import describe_weights
+
     try:
         described = describe_weights(path, launch.placement if launch else ())
     except PolecatError:

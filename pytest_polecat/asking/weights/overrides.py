@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from pytest_polecat.asking.weights.ecmascript import PatternError, compiled
 from pytest_polecat.asking.weights.gguf import Tensor
@@ -107,13 +106,3 @@ def untaken_layers(overrides: Iterable[Override], tensors: Iterable[Tensor]) -> 
             if index is not None:
                 taken_from.add(layer)
     return tuple(sorted(with_experts - taken_from))
-
-
-def layers_shown(layers: Iterable[int]) -> str:
-    """Layers for a person: `0–9, 36–39`; empty for none."""
-    runs = groupby(enumerate(sorted(set(layers))), lambda numbered: numbered[1] - numbered[0])
-    return ", ".join(_run_shown([layer for _, layer in run]) for _, run in runs)
-
-
-def _run_shown(run: Sequence[int]) -> str:
-    return f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0])

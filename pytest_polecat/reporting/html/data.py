@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.records.attempt import Attempt, Case, Finding
-from pytest_polecat.records.base import lean
 from pytest_polecat.records.outcome import FailureMode, Outcome
 from pytest_polecat.records.question import Question
 from pytest_polecat.records.run import Run
@@ -19,7 +18,8 @@ from pytest_polecat.reporting.columns import Column
 from pytest_polecat.reporting.html.facts import Fact, facts_of_run
 from pytest_polecat.reporting.html.kept import Exchange, declared, exchanges
 from pytest_polecat.reporting.text import Clipped, shortened
-from pytest_polecat.results.summary import ProfileSummary, number, paired, summarise
+from pytest_polecat.results.results import Results
+from pytest_polecat.results.summary import ProfileSummary, number, paired
 from pytest_polecat.rundir import LineIndex, RunDir
 
 CONTENT_LIMIT = 16 * 1024
@@ -103,7 +103,7 @@ class Entries:
 
     def __iter__(self) -> Iterator[Entry]:
         with (
-            closing(LineIndex(self._rundir.attempts_file, lambda line: Attempt.model_validate(line).key)) as attempts,
+            closing(LineIndex(self._rundir.attempts_file, lambda line: Case.model_validate(line).key)) as attempts,
             closing(LineIndex(self._rundir.questions_file, lambda line: str(line["hash"]))) as questions,
         ):
             for case in self._cases:
@@ -113,21 +113,19 @@ class Entries:
                 yield replace(entry, cells=_cells(attempt, self._columns))
 
 
-def page_data(rundir: RunDir, profile: str, columns: Sequence[Column] = ()) -> PageData:
+def page_data(rundir: RunDir, profile: str, columns: Sequence[Column] = (), results: Results | None = None) -> PageData:
     """Gather the page of one profile. Raises PolecatError if the run can't be read or never asked that profile.
 
-    `columns` are third parties' further columns in the list of questions.
+    `columns` are third parties' further columns in the list of questions; `results` what the run came to, where that is
+    known already.
     """
-    run, cases = rundir.read_run(), [lean(case) for case in rundir.cases()]
-    attempts = [
-        lean(attempt.model_copy(update={"findings": ()})) for attempt in rundir.attempts() if attempt.profile == profile
-    ]
-    summary = summarise(cases, attempts, deselected=run.deselected).get(profile)
+    results = results or Results.read(rundir)
+    run, summary = results.run, results.summaries.get(profile)
     if summary is None:
-        known = ", ".join(sorted({case.profile for case in cases})) or "none"
+        known = ", ".join(sorted(results.summaries)) or "none"
         raise PolecatError(f"{rundir.path} holds nothing of the profile {profile!r}; it holds: {known}")
-    mine = [case for case in cases if case.profile == profile]
-    found = Counter(attempt.outcome.value if attempt else NOT_RUN for _, attempt in paired(mine, attempts))
+    mine = [case for case in results.cases if case.profile == profile]
+    found = Counter(attempt.outcome.value if attempt else NOT_RUN for _, attempt in paired(mine, results.attempts))
     served = run.profiles.get(profile)
     return PageData(
         profile=profile,
@@ -187,7 +185,8 @@ def _cells(attempt: Attempt | None, columns: Sequence[Column]) -> tuple[str, ...
 
 
 def _finding(finding: Finding) -> Finding:
-    return finding.model_copy(update={"message": shortened(finding.message, _MESSAGE_LIMIT)})
+    message = shortened(finding.message, _MESSAGE_LIMIT)
+    return finding if message is finding.message else finding.model_copy(update={"message": message})
 
 
 def _question(line: Mapping[str, Any] | None) -> Question | None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from pytest_polecat.asking.weights.overrides import layers_shown
 from pytest_polecat.records.profile import Reasoning
 from pytest_polecat.records.run import Device, Host, ProfileRun, Run, SandboxRun, Served, Weights
+from pytest_polecat.records.text import layers_shown
 from pytest_polecat.reporting.text import shortened, size_of
 
 

@@ -106,12 +106,14 @@ def _read(rundir: RunDir, key: str) -> dict[str, Any]:
     if "/" in key or key.startswith("."):
         return {}
     try:
-        kept = json.loads(rundir.reply_file(key).read_bytes())
+        data = rundir.reply_file(key).read_bytes()
+        kept = json.loads(data)
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(kept, dict):
         return {}
-    return {part: without_surrogates(kept[part]) for part in ("request", "reply") if part in kept}
+    parts = {part: kept[part] for part in ("request", "reply") if part in kept}
+    return parts if data.isascii() and b"\\ud" not in data else without_surrogates(parts)
 
 
 def _request(request: Mapping[str, Any]) -> Exchange:

@@ -12,29 +12,43 @@ from pytest_polecat.errors import PolecatError
 from pytest_polecat.reporting.columns import Column
 from pytest_polecat.reporting.html.data import GLYPHS, PageData, page_data
 from pytest_polecat.reporting.text import one_line, visible
+from pytest_polecat.results.results import Results
 from pytest_polecat.results.summary import number, percent, points
 from pytest_polecat.rundir import RunDir, write_atomically
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
 _HERE = Path(__file__).parent
 
 
-def write_page(run: RunDir, profile: str, path: Path, columns: Sequence[Column] = ()) -> None:
-    """Write the page of one profile in a run. Raises PolecatError without jinja2, or if the run can't be read."""
-    _environment()
-    pieces = _environment().get_template("page.html.jinja").stream(page=page_data(run, profile, columns))
+def write_page(
+    run: RunDir, profile: str, path: Path, columns: Sequence[Column] = (), results: Results | None = None
+) -> None:
+    """Write the page of one profile in a run. Raises PolecatError without jinja2, or if the run can't be read.
+
+    `columns` and `results` as `page_data` takes them.
+    """
+    pieces = _template().stream(page=page_data(run, profile, columns, results))
     pieces.enable_buffering(64)
     write_atomically(path, (piece.encode("utf-8", "replace") for piece in pieces))
 
 
 def render(data: PageData) -> str:
     """The page as HTML. Pure: equal data, equal page."""
-    return _environment().get_template("page.html.jinja").render(page=data)
+    return _template().render(page=data)
+
+
+def get_ready() -> None:
+    """Do what any page needs, before one is asked for. Raises PolecatError without jinja2."""
+    _template()
 
 
 @cache
+def _template() -> "Template":
+    return _environment().get_template("page.html.jinja")
+
+
 def _environment() -> "Environment":
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined

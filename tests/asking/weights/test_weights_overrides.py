@@ -11,12 +11,12 @@ from pytest_polecat.asking.weights.overrides import (
     CPU_MOE,
     Rule,
     cpu_moe_of,
-    layers_shown,
     override_tensor,
     rules_of,
     taken,
     untaken_layers,
 )
+from pytest_polecat.records.text import layers_shown
 from tests.asking.weights.gguf_files import mixture, write_gguf
 
 MISSION = r"blk\.([0-2][0-9]|3[0-5])\.ffn_.*_exps\.weight=CPU"
