@@ -18,6 +18,7 @@ _ANSWER = r"(?<![^\W_])(?:answer|choice|(?:correct|right|best|final)\s(?:option|
 _IS = rf"(?:{ANNOUNCED}|['’]s\s)"
 _CHOSEN = r"\b(?:choose|chose|pick|select|selected|go\swith|going\swith)\b(?:\s(?:option|choice|answer)\b)?"
 _HEDGE = r"(?:,?\s?(?:or|and|else|even|maybe|perhaps|possibly|probably|potentially|alternatively|also|less\slikely)\b)"
+_BEFORE_SECOND = r"(?:\s|\\[ ,;]|\\q?quad\b){0,3}(?:\\(?:text(?:bf|sf)?|mathrm|mathbf)\{)?"
 _REASON = r"\b(?:because|since|as|not|than|while|whereas|but|if|when|so)\b"
 _AFTER_CHOICE = frozenset(
     ("because", "since", "as", "for", "and", "or", "is", "with", "due", "based", "given", "while", "but", "which", "it")
@@ -179,8 +180,10 @@ def _patterns(options: str) -> _Patterns:
 
 def _second(letter: str, bounds: str) -> str:
     """The pattern of what follows a letter where a second one is offered beside it: `or B`, `, possibly B`, `/B`."""
-    joined = rf"(?:[,;/|&+–—-]{_HEDGE}{{0,2}}|\(?(?i:{_HEDGE}){{1,3}},?)"
-    return rf"(?:{_DECORATION}\s{{0,2}}{joined}\s{{0,2}}{_DECORATION}{letter}{bounds}(?!\s+(?:is|was|are|isn)\b))"
+    joined = rf"(?:(?:\\?[,;/|&+–—~…-]|\.\.\.){_HEDGE}{{0,2}}|\(?(?i:{_HEDGE}){{1,3}},?)"
+    return (
+        rf"(?:{_DECORATION}\s{{0,2}}{joined}{_BEFORE_SECOND}{_DECORATION}{letter}{bounds}(?!\s+(?:is|was|are|isn)\b))"
+    )
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

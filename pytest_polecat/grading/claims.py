@@ -1,7 +1,10 @@
-"""What reading a number and reading a choice share: how a reply announces its answer."""
+"""What the readers of numbers, formulas, choices and short answers share: how a reply announces its answer."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
+from typing import Generic, TypeVar
 
 from pytest_polecat.errors import Missed
 
@@ -16,6 +19,34 @@ _DENIAL = re.compile(
     r"(?:(?:\bnot|n['’]t|\bnever|\bcannot)\s(?:[^\W_]+\s){0,3}|\b(?:if|whether|unless)\s)(?:that\s)?(?:the\s)?[^\W_]*\s?\Z",
     re.IGNORECASE,
 )
+_LABELLED = re.compile(r"(?:[^\w\n]{0,8}\d{1,2}[.)])?[^\w\n]{0,8}[^\W\d_][^\n:：=|]{0,60}[:：]")
+
+Said = TypeVar("Said")
+
+
+@dataclass(frozen=True)
+class Claim(Generic[Said]):
+    """What one place of a reply claims; `borrowed` if it stands on a later line that has a label of its own."""
+
+    at: int
+    said: Said
+    final: bool = False
+    borrowed: bool = False
+
+
+def is_borrowed(text: str, claim: int, at: int) -> bool:
+    """Whether a claim that begins at `claim` has its words from `at` on only from a labelled line below it.
+
+    `Final answer:` above `Step 1: 36` may be a mere heading.
+    """
+    return "\n" in text[claim:at] and _LABELLED.match(text, at) is not None
+
+
+def standing(claims: Sequence[Claim[Said]]) -> tuple[list[Said], list[Said]]:
+    """What is claimed as the final answer, in order, and otherwise; headings above other claims are left out."""
+    last = max((claim.at for claim in claims if not claim.borrowed), default=-1)
+    kept = [claim for claim in sorted(claims, key=lambda claim: claim.at) if not claim.borrowed or claim.at > last]
+    return [claim.said for claim in kept if claim.final], [claim.said for claim in kept if not claim.final]
 
 
 def denied(text: str, at: int) -> bool:

@@ -6,7 +6,8 @@ out. Length, depth, digits and names are bounded, so that reading takes time lin
 
 Read as people write: `2x`, `2(x+1)`, `xy`, `sin 2x`, `sin^2 x`, `\frac12`, `1 3/4` and `1\frac34` (mixed numbers),
 `√2`, `|x|`, `5!`, `10^-3`, `log_2 8`. From left to right: `1/2x` is x/2. `log` without a base is the natural one. Names
-that the question does not declare, `e`, `i` and `pi` aside, are no variables, and `x2` is nothing.
+that the question does not declare, `e`, `i` and `pi` aside, are no variables, and `x2` is nothing: a number follows
+another factor only as the base of a power, as in `n 2^n` and `\frac{5}{2} 3^n`.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class _Parser:
                 factors.append(self.factor())
             elif self.take("/"):
                 factors.append(_inverse(self.factor()))
-            elif self.begins_factor():
+            elif self.begins_factor() or self.begins_power(factors[-1]):
                 factors.append(self.power())
             else:
                 return factors[0] if len(factors) == 1 else Expr("*", tuple(factors))
@@ -242,11 +243,17 @@ class _Parser:
         return Expr("abs", (tree,)) if opening == "|" else tree
 
     def begins_factor(self) -> bool:
-        """Whether a factor follows without a sign of multiplication. A number never does."""
+        """Whether a factor follows without a sign of multiplication. A number never does, but see `begins_power`."""
         token = self.peek()
         if token is None:
             return False
         return token.kind == "name" or token.text in ("(", "[", "{") or (token.text == "|" and not self.bars)
+
+    def begins_power(self, before: Expr) -> bool:
+        """Whether a power of a number follows a bracket or a variable: `(5/2) 3^n`, `n2^n`. But `(x+1)2` is nothing."""
+        here = self.tokens[self.at - 1 : self.at + 2]
+        after = here[0].text in (")", "]", "}") or before.op == "symbol"
+        return after and [token.kind for token in here[1:]] == ["number", "sign"] and here[2].text == "^"
 
     def at_function(self) -> bool:
         token = self.peek()

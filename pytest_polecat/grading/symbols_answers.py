@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
-from pytest_polecat.grading.claims import ANNOUNCED, BOXED, denied, few
+from pytest_polecat.grading.claims import ANNOUNCED, BOXED, Claim, denied, few, is_borrowed, standing
 from pytest_polecat.grading.symbols import MINUS_ONE, SIGN, Expr, parse, signed, symbols
 from pytest_polecat.grading.symbols_equal import equal
 from pytest_polecat.grading.symbols_tokens import MAX_LENGTH, UnreadableError, tidy
@@ -29,11 +29,13 @@ _ASIDE = re.compile(r"\s\((?=[^()]*[^\W\d_]{4})[^\W\d_][^\W\d_ ,'-]*(?:[ ,'-]+[^
 _MATH = re.compile(r"\$\$?([^$]+)\$\$?|\\[(\[](.+?)\\[)\]]")
 _LAST_VERB = re.compile(r".*\b(?:is|are|equals|be|so|hence|thus|therefore)\b|.*[:⇒]", re.IGNORECASE)
 _NONE = re.compile(r"∅|\{ ?\}|⦃ ?⦄|(?:there (?:is|are) )?no(?: real)? solutions?|the empty set|none", re.IGNORECASE)
-_NAMED = re.compile(r"^[A-Za-z]\w{0,9}(?:_\{\w{1,4}\})?\s*(?:∈|=)\s*(?=[{⦃(\[∅ℝ]|-oo)")
+_NAMED = re.compile(r"^\\?[A-Za-z]\w{0,9}(?:_\{\w{1,4}\})?(?:\s?\(\w{1,4}\))?\s*(?:∈|=)\s*(?=[{⦃(\[∅ℝ]|-oo)")
 _SEPARATOR = re.compile(r"[,;]|∪|\b(?:or|and)\b", re.IGNORECASE)
 _CALLED = re.compile(r"[A-Za-z]\w{0,9}'*\s*\([^=]*\)")
 _LETTER = re.compile(r"(?<![^\W_])[A-DF-HJ-Za-df-hj-z](?![^\W_])|(?<=\d)[A-DF-HJ-Za-df-hj-z](?![^\W_])")
 _RELATION = re.compile(r"<=|>=|!=|<|>")
+_OUTWARD = re.compile(r"^\]|\[$|(?:∪|\bor\b|\bunion\b|U)\s?\]|\[\s?(?:∪|\bor\b|\bunion\b|U)", re.IGNORECASE)
+_BRACKETED = re.compile(r"([\[\]])([^\[\],;]{1,99}[,;][^\[\],;]{1,99})([\[\]])")
 _BRACES = (("{", "}"), ("⦃", "⦄"))
 _BRACKETS = {"(": 1, "[": 1, "{": 1, "⦃": 1, ")": -1, "]": -1, "}": -1, "⦄": -1}
 
@@ -58,7 +60,7 @@ def candidates(content: str) -> Iterator[list[str]]:
     The last `final answer: …`; then all that `answer: …`, `the answer is …` and `\boxed{…}` claim; then, only if
     nothing is claimed, the last line, the only formula between `$` in it, and what follows its last `is` or colon.
     """
-    finals, claims = _claims(content)
+    finals, claims = standing(_claims(content))
     if finals:
         yield finals[-1:]
     elif claims:
@@ -116,8 +118,10 @@ def region(text: str, variable: str) -> Region:
     """The real numbers that intervals or inequalities describe: `(-oo, 2] U [5, oo)`, `x <= 2 or 5 <= x`, `x != 3`."""
     if _NONE.fullmatch(text):
         return ()
+    text = text.replace(f"\\{variable}", variable)
     text = re.sub(rf"^(?:⦃|\{{)\s*{re.escape(variable)}\s*(?:∈\s*ℝ\s*)?[|:](.*)(?:⦄|\}})$", r"\1", text).strip()
     text = re.sub(rf"^{re.escape(variable)}\s*∈\s*", "", text)
+    text = _inward(text)
     if text in ("ℝ", "all real numbers", "all reals"):
         return ((Interval(_infinity(-1), _infinity(1), low_open=True, high_open=True),),)
     if _RELATION.search(text):
@@ -133,19 +137,18 @@ def region(text: str, variable: str) -> Region:
     return tuple((_interval(part),) for part in parts)
 
 
-def _claims(content: str) -> tuple[list[str], list[str]]:
-    """What is claimed as the final answer, in order, and what is claimed otherwise."""
-    finals: list[str] = []
-    claims: list[str] = []
+def _claims(content: str) -> list[Claim[str]]:
+    """What a reply claims as its answer, and as its final one."""
+    found: list[Claim[str]] = []
     for match in few(_CLAIM, content):
         if denied(content, match.start()):
             continue
         start = _LEAD.match(content, match.end())
-        text = _first_line(content, start.end() if start else match.end())
+        at = start.end() if start else match.end()
+        text = _first_line(content, at)
         if text:
-            (finals if match["final"] else claims).append(text)
-    claims += [_trimmed(_braced(content, match.end())) for match in few(_BOX, content)]
-    return finals, claims
+            found.append(Claim(match.start(), text, bool(match["final"]), is_borrowed(content, match.start(), at)))
+    return found + [Claim(match.start(), _trimmed(_braced(content, match.end()))) for match in few(_BOX, content)]
 
 
 def _first_line(content: str, at: int) -> str:
@@ -244,6 +247,13 @@ def _inside(text: str, *pairs: tuple[str, str]) -> str:
 def _infinity(sign: int) -> Expr:
     infinite = Expr("constant", name="oo")
     return infinite if sign > 0 else Expr("*", (MINUS_ONE, infinite))
+
+
+def _inward(text: str) -> str:
+    """Intervals whose brackets turn away from an end that is left out, such as `]1, 2]`, as `(1, 2]`."""
+    if not _OUTWARD.search(text):
+        return text
+    return _BRACKETED.sub(lambda each: "([]"[each[1] == "["] + each[2] + ")]"[each[3] == "]"], text)
 
 
 def _interval(text: str) -> Interval:

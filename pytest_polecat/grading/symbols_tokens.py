@@ -4,6 +4,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from pytest_polecat.grading.latex import braced
+
 MAX_LENGTH = 1000
 """Characters of a formula: what is longer is no short answer."""
 
@@ -31,7 +33,6 @@ _PLAIN = {
 _COMMANDS = {
     **dict.fromkeys(("left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "displaystyle"), " "),
     **dict.fromkeys(("quad", "qquad", "limits", "textstyle"), " "),
-    "dfrac": r"\frac", "tfrac": r"\frac", "cfrac": r"\frac", "dbinom": r"\binom", "tbinom": r"\binom",
     "cdot": "*", "times": "*", "ast": "*", "div": "/", "le": "<=", "leq": "<=", "leqslant": "<=", "lt": "<",
     "ge": ">=", "geq": ">=", "geqslant": ">=", "gt": ">", "ne": "!=", "neq": "!=", "cup": "∪", "cap": "∩", "in": "∈",
     "emptyset": "∅", "varnothing": "∅", "infty": " oo ", "pm": "±", "mid": "|", "vert": "|", "lvert": "|",
@@ -39,15 +40,14 @@ _COMMANDS = {
     "varphi": " phi ", "implies": "=", "Rightarrow": "=",
 }  # fmt: skip
 _WORDS = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|operatorname)\s?\{([^{}]{0,80})\}")
-_SUPERSCRIPTS = re.compile("[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ]+")
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᶿ"
+_SUPERSCRIPTS = re.compile(f"[⁺⁻⁽]{{0,3}}[{_RAISED}](?:[{_RAISED}⁺⁻⁽⁾]|[ᐟ⁄](?=[{_RAISED}]))*+")
 _REWRITING: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\\mathbb\s?\{?R\}?"), "ℝ"),
     (re.compile(r"\\[()\[\]]|\\[,;:! ]|[$~]"), " "),
     (re.compile(r"\\\{"), "⦃"),
     (re.compile(r"\\\}"), "⦄"),
     (re.compile(r"\{,\}"), ","),
-    (re.compile(r"\\(frac|binom)\s*(\d)"), r"\\\1{\2}"),
-    (re.compile(r"(\\(?:frac|binom)\s*\{[^{}]{0,99}\})\s*(\d)"), r"\1{\2}"),
     (re.compile(r"(?<![<>!])=="), "="),
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"\s+"), " "),
@@ -84,6 +84,7 @@ def tidy(text: str) -> str:
     text = unicodedata.normalize("NFKC", "".join(_PLAIN.get(each, each) for each in text))
     text = _WORDS.sub(r" \1 ", text)
     text = re.sub(r"\\([A-Za-z]+)", lambda match: _COMMANDS.get(match[1], match[0]), text)
+    text = braced(text)
     for pattern, replacement in _REWRITING:
         text = pattern.sub(replacement, text)
     return text.strip()
@@ -136,7 +137,7 @@ def _names(run: str, start: int, variables: frozenset[str]) -> list[Token]:
 
 
 def _upright(superscript: str) -> str:
-    return unicodedata.normalize("NFKC", superscript).replace("−", "-")
+    return unicodedata.normalize("NFKC", superscript).translate({ord("−"): "-", ord("⁄"): "/", ord("ᐟ"): "/"})
 
 
 def _vulgar(text: str, at: int) -> str:

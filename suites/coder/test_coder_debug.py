@@ -96,7 +96,7 @@ class Survey:
         return self.answers
 ```
 
-`summary()` returns a dict from each of the questions to the list of its answers.
+`summary()` returns a dict from each of the questions to the list of its answers; `tags` can be read, as a list.
 """,
     reference=SURVEY,
     wrong=[
@@ -104,9 +104,16 @@ class Survey:
             "    def __init__", "    answers = {}\n\n    def __init__"
         ),
         {"content": SURVEY.replace("list(questions)", "questions"), "points": 2},
+        {"content": SURVEY.replace("list(tags)", "tags or []"), "points": 2},
         SURVEY.replace("tags=()", "tags=[]").replace("list(tags)", "tags"),
         {
             "content": SURVEY.replace("list(self.answers.get(question, []))", "self.answers.setdefault(question, [])"),
+            "points": 2,
+        },
+        {
+            "content": SURVEY.replace("        return {", "        self.answers = {").replace(
+                " for question in self.questions}", " for question in self.questions}\n        return self.answers"
+            ),
             "points": 2,
         },
     ],
@@ -115,10 +122,15 @@ def test_shared_answers(reply, sandbox, score):
     """Class attributes, default arguments and aliases."""
     candidate = sandbox.load(reply.code("python"))
     candidate.define(
-        "def _spoilt(survey):\n    for texts in survey.summary().values():\n        texts.append('spoilt')"
+        "def _spoilt(survey):\n    told = survey.summary()\n    for texts in told.values():\n"
+        "        texts.append('spoilt')\n    told['Sugar?'] = ['spoilt']"
     )
     candidate.define(
         "def _asked(questions):\n    survey = Survey(questions)\n    questions.append('late')\n    return survey"
+    )
+    candidate.define(
+        "def _tagged(tags):\n    survey = Survey(['Tea?'], tags)\n    tags.append('late')\n    survey.tag('attic')\n"
+        "    return [survey.tags, tags]"
     )
     one, two = candidate.Survey(["Tea?", "Milk?"]), candidate.Survey(["Tea?"])
     one.answer("Tea?", "yes")
@@ -131,15 +143,14 @@ def test_shared_answers(reply, sandbox, score):
     assert (one.tags, two.tags) == (["kitchen"], [])
     with pytest.raises(KeyError):
         two.answer("Milk?", "yes")
-    tags = ["hall"]
-    three = candidate.Survey(["Tea?"], tags)
+    three = candidate.Survey(["Tea?"], ["hall"])
     three.tag("attic")
-    assert tags == ["hall"]
     assert three.tags == ["hall", "attic"]
     score.award(2, note="surveys apart")
     candidate._spoilt(one)
     assert one.summary() == {"Tea?": ["yes", "always"], "Milk?": []}
     assert candidate._asked(["Tea?"]).summary() == {"Tea?": []}
+    assert candidate._tagged(["hall"]) == [["hall", "attic"], ["hall", "late"]]
     score.award(1, note="nothing comes in or out by the side")
 
 
@@ -210,6 +221,16 @@ def test_stepped_tariff(reply, sandbox):
 
 SCHEDULER = (REFERENCES / "scheduler.py").read_text("utf-8")
 
+# Takes out all that is due, calls it, and then looks for what came to be due in between.
+IN_BATCHES = SCHEDULER.replace(
+    "        while self._queue and self._queue[0][0] <= now:\n"
+    "            due, _, number = heapq.heappop(self._queue)\n",
+    "        for due, _, number in self._batches(now):\n",
+) + (
+    "\n    def _batches(self, now):\n        while batch := sorted(each for each in self._queue if each[0] <= now):\n"
+    "            self._queue = [each for each in self._queue if each[0] > now]\n            yield from batch\n"
+)
+
 
 @polecat.question(
     id="drifting-scheduler",
@@ -265,6 +286,7 @@ class Scheduler:
             "(self.clock() + delay, next(self._numbers), number)", "(self.clock() + delay, -number, number)"
         ),
         {"content": SCHEDULER.replace("(due + every,", "(now + every,"), "points": 1},
+        {"content": IN_BATCHES, "points": 1},
         {"content": SCHEDULER.replace("self._queue[0][0] <= now", "self._queue[0][0] <= self.clock()"), "points": 4},
         {
             "content": SCHEDULER.replace("            action()\n", "").replace(
@@ -303,6 +325,8 @@ def test_drifting_scheduler(reply, sandbox, score):
     at(11, scheduler, "tick")
     at(17, scheduler, "other", "tick", "tick")
     at(19, scheduler, "tick")
+    scheduler.after(9, logs("far"))
+    at(29, scheduler, "tick", "tick", "far", "tick")
     score.award(1, note="no drift")
     once = scheduler.after(1, logs("once"))
     same = scheduler.after(1, logs("same"))

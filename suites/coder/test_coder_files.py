@@ -32,6 +32,7 @@ out; if there are any, a second line says how many, like `skipped: 2`.
     wrong=[
         {"content": DURATIONS.replace("{total % 60:02}", "{total % 60}"), "points": 1},
         {"content": DURATIONS.replace("from durations", "from duration"), "points": 1},
+        DURATIONS.replace("([0-9]+)m", "([0-9_]+)m"),
         DURATIONS.replace("([0-5][0-9])?", "([0-9]*)").replace("`durations.py`", "`durations.py`:"),
         DURATIONS.partition("`main.py`")[2],
     ],
@@ -44,16 +45,16 @@ def test_two_files(reply, sandbox, score):
     known = {f"{hours}h{rest:02}": hours * 60 + rest for hours, rest in [(0, 0), (1, 5), (2, 59), (30, 10)]}
     for text, expected in {**known, "2h": 120, "95m": 95, "0m": 0}.items():
         assert minutes(text) == expected
-    for text in ("", "h", "1h5", "1h60", "1h05m", "95", "-5m", "1.5h", "m"):
+    for text in ("", "h", "1h5", "1h60", "1h05m", "95", "-5m", "1.5h", "m", "1h005", "1h+5", "1_0m"):
         with pytest.raises(ValueError):
             minutes(text)
     score.award(1, note="durations.py")
     hours, rest = rng.randint(2, 30), rng.randint(1, 9)
     lines = [f"{hours}h", "", f"  {rest}m ", "soon", "0h59", "1m", "7"]
     done = sandbox.run(["python3", "main.py"], files=files, stdin="\n".join(lines) + "\n")
-    assert done.stdout.decode(errors="replace").split("\n") == [f"{hours + 1}:{rest:02}", "skipped: 2", ""]
+    assert done.stdout.decode(errors="replace").splitlines() == [f"{hours + 1}:{rest:02}", "skipped: 2"]
     done = sandbox.run(["python3", "main.py"], files=files, stdin="1h05\n")
-    assert done.stdout.decode(errors="replace").split("\n") == ["1:05", ""]
+    assert done.stdout.decode(errors="replace").splitlines() == ["1:05"]
     score.award(2, note="main.py")
 
 
@@ -91,6 +92,7 @@ Write a Python package `ledger` of five files. Answer with a code block for each
             ),
             "points": 3,
         },
+        {"content": LEDGER.replace("if source in self._cents:", "if True:"), "points": 3},
         LEDGER.replace("### ledger/errors.py", "### errors.py"),
         {"content": LEDGER.replace("money.show(-left))", "money.show(cents))"), "points": 1},
         LEDGER.replace("{cents % 100:02}", "{cents % 100}"),
@@ -104,7 +106,7 @@ def test_ledger_package(reply, sandbox, score):
     ledger.define("import ledger.money, ledger.errors\n_money = ledger.money\n_errors = ledger.errors")
     for text, cents in {"12": 1200, "12.05": 1205, "0.50": 50, "007": 700, f"{10**16}.01": 10**18 + 1}.items():
         assert ledger._money.parse(text) == cents
-    for text in ("", "-1", "1.5", "1.", ".50", "1,50", "1.005", "a"):
+    for text in ("", "-1", "1.5", "1.", ".50", "1,50", "1.005", "a", "+1", "1_0", "1.+5"):
         with pytest.raises(ledger._errors.LedgerError):
             ledger._money.parse(text)
     assert [ledger._money.show(cents) for cents in (0, 7, 1205, 10**18 + 1)] == [
@@ -134,8 +136,10 @@ def test_ledger_package(reply, sandbox, score):
         "deposit zoe",
         "borrow zoe 1",
         "deposit al 1.5",
+        "deposit di 0",
+        "transfer nobody al 0.00",
     ]
-    done = sandbox.run(["python3", "-m", "ledger"], files=files, stdin="\n".join([*lines, "deposit al 0"]) + "\n")
+    done = sandbox.run(["python3", "-m", "ledger"], files=files, stdin="\n".join(lines) + "\n")
     told = [
         "line 3: bo lacks 1.05",
         "line 4: error",
@@ -143,9 +147,10 @@ def test_ledger_package(reply, sandbox, score):
         "line 6: error",
         "al 0.00",
         "bo 3.00",
+        "di 0.00",
         "zoe 9.50",
     ]
-    assert done.stdout.decode(errors="replace").split("\n") == [*told, ""]
+    assert done.stdout.decode(errors="replace").splitlines() == told
     score.award(1, note="program")
 
 
@@ -233,6 +238,10 @@ these faults.
             "points": 3,
         },
         TINYTEMPLATE.replace("for name in self.filters:", "for name in self.filters[::-1]:"),
+        TINYTEMPLATE.replace(
+            "        values = values[name]\n",
+            "        values = values.get(name)\n        if values is None:\n            raise KeyError(path)\n",
+        ),
         (
             "```python\n# tinytemplate/__init__.py\ndef render(template, values):\n"
             "    for name, value in values.items():\n"
@@ -254,12 +263,13 @@ def test_template_package(reply, sandbox, score):
     rng = random.Random(63)
     for _ in range(60):
         values = {
-            "a": rng.choice([0, 1, " x "]),
-            "b": rng.choice(["", "sea", 2.5]),
+            "a": rng.choice([0, 1, " x ", None]),
+            "b": rng.choice(["", "sea", 2.5, "{{a}}"]),
             "all": {"list": ["p", 0, " q"][: rng.randint(0, 3)]},
         }
         template, make = template_of(rng, ["a", "b"])
-        assert candidate.render(template, values) == make(values)
+        made = make(values)
+        assert candidate.render(template, values) == made
     score.award(3, note="texts")
     faults = {
         "a\n{{ sea }}": 2,

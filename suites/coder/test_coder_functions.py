@@ -1,4 +1,4 @@
-"""Functions to be written from a description: intervals, money, orders, a parser, a matcher, a solver."""
+"""Functions to be written from a description: intervals, money, page ranges, differences, orders."""
 
 import random
 import re
@@ -122,9 +122,10 @@ Write a Python function `pages(selection, last)` that reads which pages of a doc
     reference=PAGES,
     wrong=[
         PAGES.replace("range(start, end + 1)", "range(start, end)"),
-        PAGES.replace("    return sorted(chosen)", "    return list(chosen)[::-1]"),
+        PAGES.replace("    return sorted(chosen)", "    return list(chosen)"),
         PAGES.replace("not 1 <= start <= end <= last", "start > end"),
         PAGES.replace("int(match[1] or 1)", "int(match[1])"),
+        PAGES.replace("([0-9]*)", "([0-9+_]*)"),
         "def pages(selection, last):\n    return sorted({int(page) for page in selection.split(',')})",
     ],
 )
@@ -134,7 +135,8 @@ def test_pages(reply, sandbox):
     assert pages("3, 7-9, 8 - 10", 12) == [3, 7, 8, 9, 10]
     assert pages("11-,-2", 12) == [1, 2, 11, 12]
     assert pages("  ", 3) == [1, 2, 3]
-    for malformed in ("x", "1-2-3", "-", "1,,2", "4,", "2 3", "5-3", "0", "0-2", "13", "9-13", "2.5"):
+    assert pages("900,3,65", 1000) == [3, 65, 900]
+    for malformed in ("x", "1-2-3", "-", "1,,2", "4,", "2 3", "5-3", "0", "0-2", "13", "9-13", "2.5", "1_0", "+3"):
         with pytest.raises(ValueError):
             pages(malformed, 12)
     rng = random.Random(13)
@@ -249,7 +251,7 @@ that must be built before it. All targets are keys; a list may name the same tar
 
 Return the list of all targets in this order: the next one is always, of the targets not yet built for which all that
 they need is built, the one that stands first in the dict. Raise `ValueError` if targets need each other (or themselves)
-in a circle. It must be fast for 20,000 targets.
+in a circle. It must be fast for 40,000 targets.
 """,
     reference=BUILD_ORDER,
     wrong=[
@@ -261,6 +263,12 @@ in a circle. It must be fast for 20,000 targets.
             "        for target in needs:\n            if target not in built and set(needs[target]) <= built:\n"
             "                order.append(target)\n                built.add(target)\n                break\n"
             "        else:\n            raise ValueError('circle')\n    return order",
+            "points": 2,
+        },
+        {
+            "content": BUILD_ORDER.replace("heapq.heappop(ready)", "ready.pop(ready.index(min(ready)))").replace(
+                "heapq.heappush(ready, rank[waiting])", "ready.append(rank[waiting])"
+            ),
             "points": 2,
         },
     ],
@@ -278,8 +286,11 @@ def test_build_order(reply, sandbox, score):
         ranked = rng.sample("abcdefghij", rng.randint(1, 10))
         needs = {name: rng.choices(ranked[:i], k=rng.randint(0, 3)) if i else [] for i, name in enumerate(ranked)}
         needs = dict(rng.sample(list(needs.items()), len(needs)))
-        assert build_order(needs) == slow_build_order(needs)
+        order = slow_build_order(needs)
+        assert build_order(needs) == order
     score.award(2, note="the order")
     candidate.define("def _chain(n):\n    return build_order({**{i: [i + 1] for i in range(n)}, n: []})")
-    assert candidate._chain(20_000) == list(range(20_001))[::-1]
+    candidate.define("def _star(n):\n    return build_order({**{i: [n] for i in range(n)}, n: []})")
+    assert candidate._chain(40_000) == list(range(40_001))[::-1]
+    assert candidate._star(40_000) == [40_000, *range(40_000)]
     score.award(1, note="in time")

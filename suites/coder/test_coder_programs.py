@@ -196,6 +196,9 @@ instructions.
         MACHINE.replace("first - second", "second - first"),
         {"content": MACHINE.replace("or (words[0] in NAMING and words[1] not in labels)", ""), "points": 3},
         MACHINE.replace("            calls.append(at)\n", "            calls[:] = [at]\n"),
+        {"content": MACHINE.replace("STEPS = 10_000", "STEPS = 9_999"), "points": 3},
+        {"content": MACHINE.replace("STEPS = 10_000", "STEPS = 10_001"), "points": 3},
+        {"content": MACHINE.replace("    if at < len(program):\n", "    if True:\n"), "points": 3},
     ],
 )
 def test_stack_machine(reply, sandbox, score):
@@ -219,4 +222,7 @@ def test_stack_machine(reply, sandbox, score):
     for expected, lines in faults.items():
         told, status = printed(sandbox, program, lines)
         assert (" ".join(told), status) == (expected, 1)
+    lines = ["push 7", "print", *["push 1"] * 9_998]
+    assert printed(sandbox, program, [*lines, "end:"]) == (["7"], 0)
+    assert printed(sandbox, program, [*lines, "halt"]) == (["7", "endless"], 1)
     score.award(2, note="faults")

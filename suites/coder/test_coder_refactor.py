@@ -72,13 +72,17 @@ def outline(node):
 """
 
 
+def syntax(code):
+    """All nodes of a program's syntax tree."""
+    try:
+        return list(ast.walk(ast.parse(code)))
+    except SyntaxError:  # of a Python newer than this one; then the deep tree decides alone
+        return []
+
+
 def calls_itself(code):
     """Whether a function is called by name inside a function of that name."""
-    try:
-        tree = ast.parse(code)
-    except SyntaxError:  # of a Python newer than this one; then the deep tree decides alone
-        return False
-    for node in ast.walk(tree):
+    for node in syntax(code):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             called = {
                 each.func.id
@@ -88,6 +92,11 @@ def calls_itself(code):
             if node.name in called:
                 return True
     return False
+
+
+def sets_limit(code):
+    """Whether a program names what changes the recursion limit, other than in a comment or a text."""
+    return any("setrecursionlimit" in (getattr(n, "attr", ""), getattr(n, "name", "")) for n in syntax(code))
 
 
 @polecat.question(
@@ -125,7 +134,7 @@ def test_outline_without_recursion(reply, sandbox):
     code = reply.code("python")
     candidate = sandbox.load(code)
     assert not calls_itself(code), "a function calls itself"
-    assert "setrecursionlimit" not in code
+    assert not sets_limit(code), "it changes the recursion limit"
     rng = random.Random(52)
 
     def tree(depth, expected):
@@ -299,7 +308,8 @@ def test_crowded_in_linear_time(reply, sandbox):
         visits = [(time, rng.choice("xyz")) for time in times]
         span = rng.randint(1, 8)
         near = [[who for at, who in visits[:i] if time - at < span] for i, (time, _) in enumerate(visits)]
-        assert candidate.crowded(visits, span) == [n.count(who) for n, (_, who) in zip(near, visits, strict=True)]
+        counts = [n.count(who) for n, (_, who) in zip(near, visits, strict=True)]
+        assert candidate.crowded(visits, span) == counts
     candidate.define(MANY)
     letters = ["abcdefg"[i * i % 7] for i in range(60_000)]
     counted = [letters[3 * (i // 3 - 15_000 + 1) : i].count(letters[i]) for i in range(60_000 - 21, 60_000)]

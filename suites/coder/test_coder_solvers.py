@@ -1,7 +1,9 @@
 """Functions that need a method: an expression parser, a matcher in bounded time, a solver of constraints."""
 
+import ast
 import random
 import re
+from copy import deepcopy
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -14,6 +16,19 @@ SUITE = polecat.SuiteHeader.model_validate_json(Path(__file__).with_name("suite.
 REFERENCES = Path(__file__).with_name("references")
 
 EVALUATE = (REFERENCES / "evaluate.py").read_text("utf-8")
+
+
+def forbidden(code):
+    """What a program uses of `eval`, `exec` and the module `ast`."""
+    try:
+        nodes = list(ast.walk(ast.parse(code)))
+    except SyntaxError:  # of a Python newer than this one
+        return set()
+    called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    return (called - own) & {"eval", "exec"} | imported & {"ast"}
 
 
 def expression(rng, depth):
@@ -70,14 +85,25 @@ Write a Python function `evaluate(text)` that computes an arithmetic expression 
             "from fractions import Fraction\n\n\nclass ExpressionError(ValueError):\n    pass\n\n\n"
             "def evaluate(text):\n    return Fraction(eval(text.replace('^', '**')))"
         ),
+        (
+            "import re\nfrom fractions import Fraction\n\n\nclass ExpressionError(ValueError):\n    pass\n\n\n"
+            "def evaluate(text):\n    text = re.sub('[0-9]+', lambda match: f'Fraction({match[0]})', text)\n"
+            "    return eval(text.strip().replace('^', '**'))"
+        ),
+        EVALUATE.replace("    return value\n", "    return value if value.denominator > 1 else int(value)\n"),
+        {"content": EVALUATE.replace('re.fullmatch("[0-9]+", token)', "token.isdigit()"), "points": 3},
     ],
 )
 def test_expression_errors(reply, sandbox, score):
     """Precedence, and errors with their places. The oracle computes values while it writes the expressions."""
-    candidate = sandbox.load(reply.code("python"))
+    code = reply.code("python")
+    candidate = sandbox.load(code)
+    assert not forbidden(code), "it uses eval, exec or ast"
     known = {"2^3^2": 512, "-2^2": -4, "2^-1": Fraction(1, 2), "--3": 3, "7-2-1": 4, "2*-3": -6, "8/4/2": 1, " (5) ": 5}
     for text, value in known.items():
-        assert candidate.evaluate(text) == value
+        result = candidate.evaluate(text)
+        assert isinstance(result, Fraction)
+        assert result == value
     rng = random.Random(16)
     for _ in range(150):
         text, value, _ = expression(rng, rng.randint(0, 4))
@@ -96,7 +122,7 @@ def test_expression_errors(reply, sandbox, score):
         "12+a": 3,
         "(1+2))*3": 5,
     }
-    faults |= {"12 / (3-3)": 3, "2^(1/2)": 1, "(4-4)^-1": 5, "1.5": 1, "3*(2+)": 5, "10+(2*(3-4)": 11}
+    faults |= {"12 / (3-3)": 3, "2^(1/2)": 1, "(4-4)^-1": 5, "1.5": 1, "3*(2+)": 5, "10+(2*(3-4)": 11, "7*\u0663": 2}
     for text, position in faults.items():
         with pytest.raises(candidate.ExpressionError) as caught:
             candidate.evaluate(text)
@@ -149,6 +175,8 @@ text, whatever they are: no backtracking without end.
         MATCHES.replace("len(text) in ends", "0 < max(ends").replace("text, {0})", "text, {0}), default=0)"),
         MATCHES.replace('raise ValueError("a { is not closed")', "break"),
         {"content": MATCHES_BY_RE, "points": 3},
+        MATCHES_BY_RE.replace(", re.DOTALL", ""),
+        MATCHES_BY_RE.replace('.replace("^", "\\\\^")', ""),
     ],
 )
 def test_wildcards_in_time(reply, sandbox, score):
@@ -158,6 +186,9 @@ def test_wildcards_in_time(reply, sandbox, score):
     assert matches("*.{py,tx?}", "notes.pyc") is False
     assert matches("{a,{b,c}d,}-[!x-z]", "cd-w") is True
     assert matches("a,}]", "a,}]") is True
+    assert matches("?*", "\n\n") is True
+    assert [char for char in r"a^\!.[-" if matches(r"[^\!]", char)] == ["^", "\\", "!"]
+    assert [char for char in "`abfg-" if matches("[a-f]", char)] == ["a", "b", "f"]
     for malformed in ("[ab", "{a,b", "{a,{b}", "[]", "[!]", "[z-a]", "ab\\"):
         with pytest.raises(ValueError):
             matches(malformed, "ab")
@@ -240,7 +271,7 @@ def test_timetable(reply, sandbox, score):
         clashes = [tuple(rng.sample(list(allowed), 2)) for _ in range(rng.randint(0, 6))]
         rooms = rng.randint(1, 2)
         plans = (dict(zip(allowed, slots, strict=True)) for slots in product(*allowed.values()))
-        plan = timetable(allowed, clashes, rooms)
+        plan = timetable(deepcopy(allowed), list(clashes), rooms)
         if any(is_plan(each, allowed, clashes, rooms) for each in plans):
             assert is_plan(plan, allowed, clashes, rooms)
             solvable += 1
@@ -250,5 +281,5 @@ def test_timetable(reply, sandbox, score):
     score.award(2, note="small ones")
     for seed in (0, 1, 3, 4, 8):  # on which trying in the given order gets lost
         large = conference(random.Random(seed), talks=50, slots=12, rooms=5)
-        assert is_plan(timetable(*large), *large)
+        assert is_plan(timetable(*deepcopy(large)), *large)
     score.award(2, note="large ones, in time")

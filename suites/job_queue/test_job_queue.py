@@ -65,13 +65,23 @@ def _daemons():
         {"content": QUEUE.replace("result.exception(timeout)", "result.exception()"), "points": 20},
         {"content": QUEUE.replace("self._results[job_id]\n", "self._results.get(job_id) or Future()\n"), "points": 20},
         {"content": QUEUE.replace(", daemon=True", ""), "points": 20},
+        {
+            "content": QUEUE.replace("        self._jobs = queue.SimpleQueue()\n", "        self._jobs = SHARED\n")
+            .replace(
+                "        threading.Thread(",
+                "        if not any(each.name == 'shared' for each in threading.enumerate()):\n"
+                "            threading.Thread(name='shared', ",
+            )
+            .replace("class JobFailedError", "SHARED = queue.SimpleQueue()\n\n\nclass JobFailedError"),
+            "points": 20,
+        },
         {"content": QUEUE.replace("self._results[job_id]\n", "self._results.pop(job_id)\n"), "points": 10},
         "Use `queue.Queue` for the jobs and a daemon thread as the worker; `get_result` waits on an event of the job.",
     ],
 )
 def test_basic_queue(reply, sandbox, score):
     """Jobs run in the background, in the order in which they were added; results and failures can be asked for."""
-    candidate = sandbox.load(reply.code("python"), call_timeout=2)
+    candidate = sandbox.load(reply.code("python"), call_timeout=4)
     queue = candidate.JobQueue()
     gate, second, ran, together = threading.Event(), threading.Event(), [], []
 
@@ -114,10 +124,11 @@ def test_basic_queue(reply, sandbox, score):
     slow = queue.add_job(job, 6)
     with pytest.raises(TimeoutError):
         queue.get_result(slow, timeout=0.05)
+    assert other.get_result(other.add_job(sum, [4, 4])) == 8
     gate.set()
-    assert queue.get_result(slow, timeout=1.5) == 36
+    assert queue.get_result(slow, timeout=3) == 36
     with pytest.raises(KeyError):
         queue.get_result("no job of this queue", timeout=0.05)
     candidate.define(DAEMONS)
     assert candidate._daemons() is True
-    score.award(5, note="time-outs, unknown ids, a daemon thread")
+    score.award(5, note="time-outs, a second queue, unknown ids, a daemon thread")

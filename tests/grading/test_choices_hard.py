@@ -67,6 +67,8 @@ def test_two_different_answers_at_the_end_are_none(text: str) -> None:
         "Answer: A–C", "Answer: A | B",
         "Answer: A, or else D", "Answer: C D", "Answer: **A** **B**", "Answer: C) the cook and B) the maid",
         "The answer is C or, less likely, D", "Answer: either A or B", "Answer: both A and C",
+        r"\boxed{C,\ D}", r"\boxed{C,\quad D}", r"\boxed{\text{C}, \text{D}}", r"Answer: C \& D", "Answer: C … D",
+        "Answer: C...D", "Answer: C ~ D",
         "Answer: A, B, C, D, or E",
     ],
 )  # fmt: skip

@@ -27,6 +27,7 @@ def grade(expectation: Any, content: str) -> CheckResult:
         "Answer: London\nThat was the wrong country.\nAnswer: Paris",
         "The answer is **Paris**, hm.\nAnswer: Paris",
         "Suppose the answer is London. That fails.\nAnswer: Paris", "Answer: Paris\nAnswer: Paris.",
+        "**Final Answer:**\nStep 1: France\nAnswer: Paris", "**Answer:**\n\n- Step 1: France\n\nAnswer: Paris",
     ],
 )  # fmt: skip
 def test_the_answer_is_found_in_any_common_dress(content: str) -> None:

@@ -27,6 +27,7 @@ OUTSIDE = {"interval": "(-oo, 2] U [5, oo)", "variables": ["x"]}
 INSIDE = {"interval": "-1 < x <= 3", "variables": ["x"]}
 GRAPH = {"equation": "y = 2*x + 1", "variables": ["x", "y"]}
 CUBIC = "2*(x + 1)*(x + 3)"
+N = {"value": "3^(n-1)", "variables": ["n"]}
 
 ACCEPTED: list[tuple[Any, str]] = [
     (LINE, "Answer: 2(x+1)"),
@@ -100,6 +101,33 @@ ACCEPTED: list[tuple[Any, str]] = [
     (x("x*(x-1)/2", form="expanded"), r"Answer: $\frac{x^2}{2} - \frac{x}{2}$"),
     (x("2*x", label="Step 2"), "Step 1: 3x\n**Step 2:** f'(x) = $2x$\n\nAnswer: 7"),
     (x("sqrt(x^2)", positive=True), "Answer: x"),
+    (N, "Answer: 3ⁿ⁻¹"),
+    (N, "Answer: 3⁽ⁿ⁻¹⁾"),
+    (x("exp(-3*x)"), "Answer: e⁻³ˣ"),
+    (x("exp(-3*x)*x^2"), "Answer: x²e⁻³ˣ"),
+    (x("arcsin(x)"), "Answer: sin⁻¹x"),
+    (x("2^(k+x)", variables=["x", "k"]), "Answer: 2ᵏ⁺ˣ"),
+    (x("5/2*3^(n-1)", variables=["n"]), r"Answer: $\frac{5}{2} 3^{n-1}$"),
+    (x("5/2*3^(n-1)", variables=["n"]), r"Answer: $\left(\frac52\right)3^{n-1}$"),
+    (x("n*2^(n-1)", variables=["n"]), "Answer: $n2^{n-1}$"),
+    (x("2^n*3^n", variables=["n"]), "Answer: $2^{n}3^{n}$"),
+    ("pi/6", r"Answer: $\frac\pi6$"),
+    (x("x/2"), r"Answer: $\frac x2$"),
+    ({"set": [1, 2, 4]}, r"Answer: $\lambda \in \{1,2,4\}$"),
+    ({"set": [1, 2, 4]}, r"Answer: $\lambda\in\{1, 2, 4\}$"),
+    ({"set": [1, 2, 4]}, r"Answer: $\lambda = \{1, 2, 4\}$"),
+    ({"set": [1, 2, 4]}, r"Answer: $\sigma(A) = \{1, 2, 4\}$"),
+    ({"set": [1, 2, 4]}, "Answer: λ ∈ {1, 2, 4}"),
+    ({"interval": "(1, 2]", "variables": ["theta"]}, r"Answer: $\theta \in (1, 2]$"),
+    ({"interval": "(1, 2]", "variables": ["theta"]}, r"Answer: $1 < \theta \le 2$"),
+    ({"interval": "(1, 2]", "variables": ["theta"]}, r"Answer: $\{\theta \mid 1 < \theta \le 2\}$"),
+    (INSIDE, "Answer: ]-1, 3]"),
+    (INSIDE, r"Answer: $x \in \left]-1; 3\right]$"),
+    (OUTSIDE, "Answer: ]-∞, 2] ∪ [5, +∞["),
+    ({"interval": "(-oo, (1+sqrt(2))/2) U (5, oo)", "variables": ["x"]}, "Answer: ]-∞, (1+√2)/2[ ∪ ]5, ∞["),
+    ("280", "**Final Answer:**\nStep 1: 350\nStep 2: 70\nAnswer: 280"),
+    ("280", "**Answer:**\n\n- Step 1: 350\n- Step 2: 70\n\nAnswer: 280"),
+    (LINE, "**Final Answer:**\n\n2x + 2"),
 ]
 
 REFUSED: list[tuple[Any, str]] = [
@@ -163,6 +191,20 @@ REFUSED: list[tuple[Any, str]] = [
     (x(CUBIC, form="expanded"), "Answer: 2x^2 + 6x + 2x + 6"),
     (x("2*x", label="Step 2"), "Step 20: 2x\nStep 2: 3x\nAnswer: 2x"),
     (x("2*x", label="Step 2"), "2x"),
+    (N, "Answer: 3ⁿ-1"),
+    (x("exp(-3)*x"), "Answer: e⁻³ˣ"),
+    (x("6*x + 6"), "Answer: (x+1)2 3"),
+    (x("2*x + 2"), "Answer: (x+1)2"),
+    (x("x*2"), "Answer: x2"),
+    (INSIDE, "Answer: [-1, 3["),
+    (INSIDE, "Answer: ]-1, 3["),
+    (INSIDE, "Answer: [-1, 3]"),
+    (OUTSIDE, "Answer: ]-∞, 2[ ∪ ]5, +∞["),
+    ({"set": [1, 2, 4]}, r"Answer: $\lambda \in [1, 4]$"),
+    ({"set": [1, 2, 4]}, r"Answer: $\lambda \in \{1, 2\}$"),
+    ("22", "Answer: 22, 33"),
+    ("22", "Answer: 22; 33"),
+    ("22", "Answer: 22 | 33"),
 ]
 
 
@@ -224,6 +266,13 @@ HOSTILE = [
     "lambda: 0",
     "{" * 100_000,
     "\\frac" * 20_000,
+    "\\frac\\pi" * 20_000,
+    "x" + "⁻ⁿ" * 20_000,
+    "x" + "⁻" * 40_000,
+    "]1," * 20_000,
+    "]" * 40_000,
+    "\\lambda" * 20_000,
+    "(x)2^" * 150 + "x",
     "\\boxed{" * 20_000,
     "answer: " * 20_000,
     "\n".join(f"Answer: x + {n}" for n in range(400)),

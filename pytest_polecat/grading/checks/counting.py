@@ -36,7 +36,8 @@ class Words(_CountsText):
 
 class Sentences(_CountsText):
     """How many sentences. Abbreviations, initials, decimals and addresses end none; list items, headings and blank
-    lines end one, and a last piece without an end mark counts.
+    lines end one, and a last piece without an end mark counts. A line that ends in a comma, such as a salutation, goes
+    on after the blank line.
     """
 
 
@@ -67,6 +68,9 @@ class Items(Counts):
     style: Literal["any", "bullet", "numbered"] = Field(
         default="any", description="which items count; numbered ones must then run 1, 2, 3 …"
     )
+    marker: Literal["-", "*", "+", "•", "1.", "1)"] | None = Field(
+        default=None, description="only items with this marker count; `1.` and `1)` stand for all numbers"
+    )
     each: Pattern | None = Field(default=None, description="a regular expression that must match every item in full")
     only: bool = Field(default=False, description="nothing but the list may stand in the reply")
 
@@ -74,7 +78,19 @@ class Items(Counts):
     def _something(self) -> Self:
         if not self.counted and self.each is None and not self.only:
             raise ValueError("give `count`, `min`, `max`, `each` or `only: true`")
+        if self.marker is not None and self.style not in ("any", "numbered" if self.marker[0] == "1" else "bullet"):
+            raise ValueError(f"the marker {self.marker!r} is none of the style {self.style}")
         return self
+
+    @property
+    def numbered(self) -> bool:
+        """Whether only numbered items count."""
+        return self.style == "numbered" or (self.marker or "").startswith("1")
+
+    def wants(self, item: text.Item) -> bool:
+        """Whether the item counts."""
+        styled = self.style == "any" or (item.number is not None) is (self.style == "numbered")
+        return styled and self.marker in (None, item.marker)
 
 
 class Placeholders(Counts):
@@ -118,11 +134,10 @@ def lines(content: str, expected: Lines) -> CheckResult:
 def items(content: str, expected: Items) -> CheckResult:
     """Count the list items and match each."""
     listed = text.items(content)
-    numbered = {"any": None, "bullet": False, "numbered": True}[expected.style]
-    found = [item for item in listed.items if numbered is None or (item.number is not None) is numbered]
-    one = (
-        "item" if expected.style == "any" else {"bullet": "bulleted item", "numbered": "numbered item"}[expected.style]
-    )
+    found = [item for item in listed.items if expected.wants(item)]
+    one = {"any": "item", "bullet": "bulleted item", "numbered": "numbered item"}[expected.style]
+    if expected.marker is not None:
+        one = f"`{expected.marker}` item"
     if not expected.holds(len(found)) or (not found and not expected.counted):
         return (
             expected.result(len(found), one)
@@ -130,7 +145,7 @@ def items(content: str, expected: Items) -> CheckResult:
             else formatted(False, f"Expected a list, found no {one}.")
         )
     numbers = [item.number for item in found]
-    if expected.style == "numbered" and numbers != list(range(1, len(numbers) + 1)):
+    if expected.numbered and numbers != list(range(1, len(numbers) + 1)):
         shown = ", ".join(map(str, numbers[:12]))
         return formatted(False, f"Expected items numbered 1, 2, 3 …, found {shown}.")
     stray = listed.stray if len(found) == len(listed.items) else "another kind of list"

@@ -1,13 +1,16 @@
 """The check of the language that a reply is written in.
 
-Languages in Latin script are told apart by their function words: a word that several of the known languages share
-counts a fraction for each. The expected language needs at least two points and half as many again as any other.
+Languages in Latin script are told apart by their commonest words, and by spellings, which count half as much. At least
+two common words of the expected language must occur, and its words and spellings must make up a fifth of the reply. Of
+what only one of two languages has, the expected one needs twice as much as any other: what they share tells nothing.
 Other languages are told by their script; Russian, Ukrainian and Bulgarian by the letters that they do not share, and
 Japanese from Chinese by its kana.
 """
 
+import re
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
@@ -15,52 +18,12 @@ from pydantic import AfterValidator, Field
 from pytest_polecat.grading.checks import text
 from pytest_polecat.grading.checks.base import CheckResult
 from pytest_polecat.grading.checks.forms import Plain, formatted
+from pytest_polecat.grading.checks.language_words import ASKED_FOR, SPELLINGS, WORDS
 
-_FUNCTION_WORDS = {
-    "en": """
-        the of and to in is that it was for on are as with his they at be this have from or had by but not what all
-        were we when your can there an which their if will each about how up out them then she many some so these
-        would other into has her him could than been who its now did you i my he do does no me yes please here where
-        why
-    """,
-    "de": """
-        der die das und in zu den ist von mit des auf für nicht ein eine einen einem einer als auch es an werden aus
-        er hat dass sie nach wird bei um noch wie über so zum war haben nur oder aber vor zur bis mehr durch man
-        sein wurde sind wenn kann ich du wir ihr mir dir mich dich uns im am vom beim was wer wo ja nein hier bitte
-        warum dem sich doch
-    """,
-    "fr": """
-        le la les de des du et un une est en que qui dans pour pas sur au aux avec ce ces cette il elle ils elles
-        nous vous je tu ne se son sa ses leur leurs par plus ou où mais sont été être avoir fait comme tout très
-        bien aussi même sans peut si mon ma mes ton ta tes c'est l'on qu'il qu'elle n'est d'un d'une oui non y ai
-        suis as es moi toi ici quoi
-    """,
-    "es": """
-        el la los las de del que y en un una es por con para no se lo le su sus al como más pero este esta estos
-        estas ese esa entre cuando muy sin sobre también me hasta hay donde dónde quien quién desde todo nos durante
-        uno les ni contra otros fue era son está están ser tiene yo tú él ella ellos mi mis tu tus sí qué cómo
-        porque si o a
-    """,
-    "it": """
-        il lo la i gli le di del della dei delle dello degli che e è un una uno in per con non si da dal dalla al
-        alla ai alle nel nella nei nelle sul sulla come più ma anche sono era ha ho hanno questo questa questi
-        queste quello quella suo sua loro io tu lui lei noi voi mi ti ci vi se o dove chi cosa quando perché c'è
-        dell'acqua l'ha sì tra fra molto
-    """,
-    "pt": """
-        o a os as de do da dos das que e é em no na nos nas um uma uns umas para por pelo pela com não se mais como
-        mas ao à aos às seu sua seus suas este esta isso isto ele ela eles elas eu tu você vocês nós me te lhe foi
-        são ser está estão tem também muito quando onde quem já só ou entre até sem sobre depois porque sim meu
-        minha
-    """,
-    "nl": """
-        de het een en van in is dat die te op voor met zijn niet aan er om ook als dan maar bij of uit nog naar door
-        over ze hij zij ik je jij we wij u ons hun haar mijn zo wat wie waar hoe waarom wel geen worden wordt werd
-        kan kunnen heeft hebben was waren deze dit daar hier tot al meer moet veel ja nee
-    """,
-}
-_LATIN = {code: frozenset(words.split()) for code, words in _FUNCTION_WORDS.items()}
-_SHARED = Counter(word for words in _LATIN.values() for word in words)
+_WORD, _SPELLING = 2, 1
+_LONG = 4
+"""Letters that a word needs for its spelling to tell anything."""
+_PARTS = re.compile(r"(?<=')|-")
 
 _RANGES = (
     (0x0041, 0x024F, "Latin"), (0x0370, 0x03FF, "Greek"), (0x0400, 0x052F, "Cyrillic"), (0x0590, 0x05FF, "Hebrew"),
@@ -78,8 +41,8 @@ _OWN_LETTERS = {"ru": "ыэё", "uk": "іїєґ"}
 
 
 def _known(code: str) -> str:
-    if code not in _LATIN and code not in _SCRIPTS:
-        raise ValueError(f"unknown language {code!r}; known are {', '.join(sorted([*_LATIN, *_SCRIPTS]))}")
+    if code not in ASKED_FOR and code not in _SCRIPTS:
+        raise ValueError(f"unknown language {code!r}; known are {', '.join(sorted([*ASKED_FOR, *_SCRIPTS]))}")
     return code
 
 
@@ -100,7 +63,7 @@ def language(content: str, expected: Language) -> CheckResult:
     scripts: Counter[str] = Counter()
     for character, many in letters.items():
         scripts[_script(character)] += many
-    if expected.code in _LATIN:
+    if expected.code in ASKED_FOR:
         return _by_words(content, scripts, expected.code)
     ok = _by_script(expected.code, scripts, letters)
     script = scripts.most_common(1)[0][0] if scripts else "no"
@@ -110,17 +73,42 @@ def language(content: str, expected: Language) -> CheckResult:
 def _by_words(content: str, scripts: Counter[str], code: str) -> CheckResult:
     if scripts["Latin"] * 2 <= scripts.total():
         return formatted(False, f"Expected language {code}, found letters of another script.")
-    words = Counter(text.words(content))
-    scores = {
-        each: sum(words[word] / _SHARED[word] for word in function_words) for each, function_words in _LATIN.items()
-    }
-    best = max(scores, key=lambda each: scores[each])
-    rival = max(score for each, score in scores.items() if each != code)
-    if scores[code] >= 2 and scores[code] >= 1.5 * rival:
-        return formatted(True, f"The reply is in the language {code}.")
-    if best == code or scores[best] < 2:
+    words = Counter(part for word in text.words(content) for part in _PARTS.split(word) if part[:1].isalpha())
+    votes = {word: found for word in words if (found := _votes(word))}
+    common = sum(words[word] for word, found in votes.items() if found.get(code) == _WORD)
+    if common >= 2 and _points(votes, words, code) * 5 >= words.total() * _WORD:
+        rivals = [other for other in WORDS if other != code and not _outdoes(votes, words, code, other)]
+        if not rivals:
+            return formatted(True, f"The reply is in the language {code}.")
+    best = max(WORDS, key=lambda each: _points(votes, words, each))
+    if best == code or _points(votes, words, best) < 2 * _WORD:
         return formatted(False, f"Expected language {code}, found too few of its words to tell.")
     return formatted(False, f"Expected language {code}, found {best}.")
+
+
+_Votes = Mapping[str, Mapping[str, int]]
+
+
+def _votes(word: str) -> dict[str, int]:
+    """What a word says for each language that it says something for."""
+    votes = {code: _WORD for code, words in WORDS.items() if word in words}
+    if len(word) >= _LONG:
+        for code, (ends, within) in SPELLINGS.items():
+            if code not in votes and (word.endswith(ends) or any(letters in word for letters in within)):
+                votes[code] = _SPELLING
+    return votes
+
+
+def _points(votes: _Votes, words: Counter[str], code: str) -> int:
+    return sum(found.get(code, 0) * words[word] for word, found in votes.items())
+
+
+def _outdoes(votes: _Votes, words: Counter[str], code: str, other: str) -> bool:
+    """Whether what tells the two languages apart speaks clearly for the first."""
+    differences = [(found.get(code, 0) - found.get(other, 0)) * words[word] for word, found in votes.items()]
+    ours = sum(each for each in differences if each > 0)
+    theirs = -sum(each for each in differences if each < 0)
+    return ours >= max(_SPELLING, 2 * theirs)
 
 
 def _by_script(code: str, scripts: Counter[str], letters: Counter[str]) -> bool:

@@ -22,6 +22,9 @@ _MINOR_WORDS = {
     "of", "off", "on", "onto", "out", "over", "per", "to", "up", "via", "vs", "with",
 }  # fmt: skip
 _TITLE_WORD = re.compile(r"(?:Aa*+(?:Aa++)*+|A{2,5})?")
+_APOSTROPHE = re.compile("(?<=[^\\W_])'(?=[^\\W_])")
+_BETWEEN_WORDS = re.compile(r"[\s‐‑-]++")
+_BREAK = re.compile(" ?\x00[\x00 ]*+")
 _TRAILING_SIGNS = string.punctuation + string.whitespace + "…”’»"
 _LEADING_SIGNS = re.compile(r"^(?:[^\w\n]|_)++(?=.)", re.MULTILINE)
 
@@ -33,13 +36,16 @@ class Case(Plain):
 
     style: Literal["lower", "upper", "title", "sentence"] = Field(
         description="`lower`, `upper`; `title`: every word starts with a capital and goes on in small letters, but "
-        "for minor words (`of`, `the`) inside, acronyms, and names such as McDonald; `sentence`: every sentence starts "
-        "with a capital and its words are not all capitalised"
+        "for minor words (`of`, `the`) inside a line, acronyms, and names such as McDonald; `sentence`: every sentence "
+        "starts with a capital and its words are not all capitalised"
     )
 
 
 class Alphabetical(Plain):
-    """Sorted without regard to case, and to accents where that helps; equal neighbours are in order."""
+    """Sorted without regard to case, and to accents where that helps; equal neighbours are in order. Any one of the
+    usual orders will do, throughout: sign by sign, word by word (`Date: …`, `Date of birth: …`), or letter by letter
+    (`Newark`, `New York`).
+    """
 
     short: ClassVar[str | None] = "of"
 
@@ -92,7 +98,11 @@ def alphabetical(content: str, expected: Alphabetical) -> CheckResult:
         return formatted(False, f"Expected at least 2 {expected.of} to be sorted, found {len(pieces)}.")
     folded = _LEADING_SIGNS.sub("", text.fold("\n".join(pieces)))
     accentless = "".join(filterfalse(text.is_mark, unicodedata.normalize("NFD", folded)))
-    wrong = [_out_of_order(pieces, _keys(each), expected.descending) for each in (folded, accentless)]
+    wrong = [
+        _out_of_order(pieces, list(map(key, each.split("\n"))), expected.descending)
+        for each in (folded, accentless)
+        for key in (_by_signs, _by_words, _by_letters)
+    ]
     order = "reverse alphabetical" if expected.descending else "alphabetical"
     if None in wrong or wrong[0] is None:
         return formatted(True, f"The {len(pieces)} {expected.of} are in {order} order.")
@@ -124,8 +134,22 @@ def _item_texts(content: str) -> list[str]:
     return [item.text for item in text.items(content).items]
 
 
-def _keys(folded: str) -> list[str]:
-    return [line.rstrip(_TRAILING_SIGNS) for line in folded.split("\n")]
+def _by_signs(line: str) -> str:
+    return line.rstrip(_TRAILING_SIGNS)
+
+
+def _by_words(line: str) -> str:
+    """A key by which punctuation ends a heading: what is shorter comes first, as in an index."""
+    spaced = _BETWEEN_WORDS.sub(" ", _APOSTROPHE.sub("", _by_signs(line)))
+    return _BREAK.sub("\x00", "".join(each if each == " " or _in_word(each) else "\x00" for each in spaced))
+
+
+def _by_letters(line: str) -> str:
+    return "".join(filter(_in_word, line))
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or text.is_mark(character)
 
 
 def _out_of_order(pieces: list[str], keys: list[str], descending: bool) -> tuple[str, str] | None:
@@ -146,14 +170,15 @@ def _not_upper(content: str) -> str | None:
 
 
 def _not_title(content: str) -> str | None:
-    """The first word that is not in title case."""
-    words = [word for word in text.words(content) if word.lower() != word.upper()]
-    if content.isupper() and any(len(word) > 1 for word in words):
+    """The first word that is not in title case. Every line is a title."""
+    titles = [[word for word in text.words(line) if word.lower() != word.upper()] for line in text.lines(content)]
+    if content.isupper() and any(len(word) > 1 for words in titles for word in words):
         return content
-    for at, word in enumerate(words):
-        inside = 0 < at < len(words) - 1
-        if not (inside and word in _MINOR_WORDS) and not _is_title_word(word):
-            return word
+    for words in titles:
+        for at, word in enumerate(words):
+            inside = 0 < at < len(words) - 1
+            if not (inside and word in _MINOR_WORDS) and not _is_title_word(word):
+                return word
     return None
 
 

@@ -13,7 +13,7 @@ from pytest_polecat.grading.checks.forms import Plain, Texts, worded
 from pytest_polecat.grading.checks.text import fold, is_mark, plain, quote, words
 from pytest_polecat.grading.checks.values import missed_result
 from pytest_polecat.grading.choices import supposed
-from pytest_polecat.grading.claims import ANNOUNCED, BOXED, denied, few
+from pytest_polecat.grading.claims import ANNOUNCED, BOXED, denied, few, is_borrowed
 
 LONGEST = 300
 """Characters of a short answer at most."""
@@ -121,7 +121,11 @@ def stated_answer(content: str) -> str | None:
     if not given:
         return None
     last = given[-1]
-    rivals = [each for each in given[:-1] if _nothing_said(content[each.end : last.start])]
+    rivals = [
+        each
+        for each in given[:-1]
+        if _nothing_said(content[each.end : last.start]) and not is_borrowed(content, each.start, each.begin)
+    ]
     rivals += [each for each in said if each.start > last.begin]
     rival = next((each for each in rivals if _differ(each.text, last.text)), None)
     if rival is not None:

@@ -42,16 +42,17 @@ _WORD = re.compile(
     rf"|{_LETTER}++(?:(?:['’‐‑_-]|(?<=\d)[.,](?=\d)){_LETTER}++)*+"
 )
 _NUMBERING = re.compile(r"^[^\S\n]*+\d{1,9}[.)](?=[^\S\n])", re.MULTILINE)
-_ITEM = re.compile(r"([ \t]*+)(?:([-*+•])|(\d{1,9})[.)])[ \t]++(\S.*)")
+_ITEM = re.compile(r"([ \t]*+)(?:([-*+•])|(\d{1,9})([.)]))[ \t]++(\S.*)")
 _RULE = re.compile(r"[ \t]*+([-*_])(?:[ \t]*+\1){2,}[ \t]*+")
 
 
 @dataclass(frozen=True)
 class Item:
-    """One list item: its text without the marker, and its number (None for a bullet)."""
+    """One list item: its text, its number (None for a bullet), and its marker (`1.` or `1)` for any number)."""
 
     text: str
     number: int | None
+    marker: str
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def items(text: str) -> ItemList:
             others.append((_column(line), line.strip(), bool(found)))
         else:
             number = None if match[3] is None else int(match[3])
-            found.append((_column(match[1]), Item(match[4].strip(), number)))
+            found.append((_column(match[1]), Item(match[5].strip(), number, match[2] or "1" + match[4])))
     outermost = min((column for column, _ in found), default=0)
     top = tuple(item for column, item in found if column < outermost + 2)
     stray = next((line for column, line, after_item in others if not (after_item and column > outermost)), None)

@@ -23,7 +23,7 @@ def translated(pattern):
                 raise ValueError("an empty set")
             try:
                 regex += re.compile(
-                    "[" + body.replace("\\", "\\\\").replace("^", "\\^").replace("!", "^", 1) + "]"
+                    "[" + re.sub("^!", "^", body.replace("\\", "\\\\").replace("^", "\\^")) + "]"
                 ).pattern
             except re.error as error:
                 raise ValueError(str(error)) from None
