@@ -130,7 +130,7 @@ def score(polecat_item: pytest.Item) -> Score:
 
 @pytest.fixture
 def grade(
-    polecat_item: pytest.Item, question: Question, polecat_replies: tuple[ReadableReply, ...]
+    polecat_item: pytest.Item, polecat_case: CaseParam, polecat_replies: tuple[ReadableReply, ...]
 ) -> Callable[[Any], None]:
     """Grade by the question's declared checks: `grade(reply)` fails the test if any of them does not hold."""
 
@@ -145,7 +145,7 @@ def grade(
         if isinstance(ahead, Exception):
             raise ahead
         replies = [*polecat_replies[:-1], reply]
-        sitting.grade = ahead or _asking(polecat_item).grader.grade(question, replies, opened)
+        sitting.grade = ahead or _asking(polecat_item).grader.grade(_question(polecat_case), replies, opened)
         missed = sitting.grade.missed
         if missed:
             pytest.fail("; ".join(f"{finding.check}: {finding.message}" for finding in missed), pytrace=False)

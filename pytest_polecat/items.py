@@ -304,7 +304,7 @@ def _attempt(sitting: Sitting, verdict: Verdict, worker: str) -> Attempt:
     if sitting.entry.question.constrained and any(_looks_unconstrained(reply.content) for reply in replies):
         flags.append("not_constrained")
     return Attempt(
-        **sitting.about.model_dump(),
+        **sitting.about.__dict__,
         outcome=verdict.outcome,
         earned=verdict.earned,
         mode=verdict.mode,

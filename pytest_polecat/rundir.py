@@ -43,6 +43,7 @@ class RunDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._replies = path / "replies"
         self._lock: TextIO | None = None
 
     @classmethod
@@ -121,7 +122,7 @@ class RunDir:
 
     def reply_file(self, key: str) -> Path:
         """Where the kept reply with this key is."""
-        return self.path / "replies" / f"{key}.json"
+        return self._replies / f"{key}.json"
 
     def read_run(self) -> Run:
         """The identity of the run."""

@@ -110,7 +110,7 @@ class Asker:
         seed = self._seed + case.epoch - 1
         replies: list[Reply] = []
         keys: list[str] = []
-        for _ in entry.question.conversation:
+        for _ in range(entry.question.length):
             if end := ended(entry.question, replies):
                 replies.append(end)
                 break

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from pytest_polecat.asking.prompting import chat_request
 from pytest_polecat.records.profile import Profile, Reasoning
 from pytest_polecat.records.reply import Message, Reply
-from pytest_polecat.records.request import Request, Sampling
+from pytest_polecat.records.request import NOTHING, Request, Sampling
 
 EXPECTED = {"canary": "polecat"}
 
@@ -48,6 +48,6 @@ def constrained(reply: Reply) -> bool | None:
 def canary_request(profile: Profile) -> Request:
     """The canary's request: thinking off, so that the answer comes at once."""
     calm = profile.model_copy(update={"reasoning": Reasoning(enabled=False)})
-    request = chat_request([PROMPT], calm, Sampling(temperature=0, max_tokens=128), Sampling(), seed=0)
+    request = chat_request([PROMPT], calm, Sampling(temperature=0, max_tokens=128), NOTHING, seed=0)
     constraint: JsonValue = {"name": "canary", "strict": True, "schema": SCHEMA}
     return request.model_copy(update={"response_format": {"type": "json_schema", "json_schema": constraint}})

@@ -135,7 +135,7 @@ class HttpClient:
             tried = await self._try(body, self._pace.due(budget=request.sampling.max_tokens, sent=len(body)))
             error = tried.exchange.reply.error
             if error is None or len(reasons) >= tried.repeats:
-                return replace(tried.exchange, retries=tuple(reasons))
+                return replace(tried.exchange, retries=tuple(reasons)) if reasons else tried.exchange
             delay = self._policy.delay(len(reasons) + 1, tried.retry_after)
             reasons.append(f"{error.message}; asked again after {delay:g} s")
             await anyio.sleep(delay)

@@ -15,7 +15,7 @@ from pytest_polecat.errors import ServerError
 from pytest_polecat.questions.cases import CaseParam
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.reply import Message, Reply
-from pytest_polecat.records.request import Sampling
+from pytest_polecat.records.request import NOTHING, Sampling
 from pytest_polecat.records.run import Served
 
 
@@ -63,8 +63,15 @@ class Model:
         """
         messages: Sequence[Message] = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
         own = Sampling.model_validate(sampling)
-        request = chat_request(messages, self.profile, own, Sampling(), seed).model_copy(
-            update={"response_format": response_format, "tools": tuple(tools), "tool_choice": tool_choice}
+        request = chat_request(
+            messages,
+            self.profile,
+            own,
+            NOTHING,
+            seed,
+            response_format=response_format,
+            tools=tools,
+            tool_choice=tool_choice,
         )
         engine = self.server.engine
         reply, _ = engine.call(engine.asker.reply_to, request, self.profile)

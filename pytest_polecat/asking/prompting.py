@@ -32,13 +32,19 @@ def request_for(entry: Entry, profile: Profile, earlier: Sequence[Reply], seed: 
         messages.extend(_told(turn, earlier[:number], profile))
         if number < len(earlier):
             messages.append(assistant_message(earlier[number], carry_reasoning=question.carry_reasoning))
-    request = chat_request(messages, profile, question.sampling, entry.header.sampling, seed)
     constraint: dict[str, JsonValue] | None = None
     if question.constrained:
         schema = schema_of(question)
         constraint = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
-    return request.model_copy(
-        update={"response_format": constraint, "tools": question.tools, "tool_choice": question.tool_choice}
+    return chat_request(
+        messages,
+        profile,
+        question.sampling,
+        entry.header.sampling,
+        seed,
+        response_format=constraint,
+        tools=question.tools,
+        tool_choice=question.tool_choice,
     )
 
 
@@ -53,7 +59,15 @@ def _told(turn: Turn, earlier: Sequence[Reply], profile: Profile) -> Iterator[Me
 
 
 def chat_request(
-    messages: Sequence[Message], profile: Profile, own: Sampling, defaults: Sampling, seed: int | None
+    messages: Sequence[Message],
+    profile: Profile,
+    own: Sampling,
+    defaults: Sampling,
+    seed: int | None,
+    *,
+    response_format: dict[str, JsonValue] | None = None,
+    tools: Sequence[dict[str, JsonValue]] = (),
+    tool_choice: JsonValue = None,
 ) -> Request:
     """A request of these messages under a profile's sampling and reasoning."""
     sampling = own.over(profile.sampling.over(defaults))
@@ -66,6 +80,9 @@ def chat_request(
         messages=tuple(messages),
         sampling=sampling,
         seed=seed,
+        response_format=response_format,
+        tools=tuple(tools),
+        tool_choice=tool_choice,
         chat_template_kwargs=kwargs,
         thinking_budget_tokens=profile.reasoning.budget,
     )

@@ -75,11 +75,12 @@ class Grader:
         `sandbox` gives each check that runs code a sandbox of its own. Raises `SandboxError` where there is none, or
         it failed: then nothing is known of the reply. May be called from any thread.
         """
-        weights = sum(check.weight for check in question.all_checks)
+        turns = question.conversation
+        weights = sum(check.weight for turn in turns for check in turn.checks)
         findings: list[Finding] = []
         flags: list[str] = []
         given = [answering(reply, question.answer_from) for reply in replies]
-        for number, turn in enumerate(question.conversation, start=1):
+        for number, turn in enumerate(turns, start=1):
             reply = given[number - 1] if number <= len(given) else None
             nothing = None if reply is None else no_answer(reply, turn.prompt or "")
             for spec in turn.checks:

@@ -38,7 +38,13 @@ class ReadableReply(Reply):
     @classmethod
     def of(cls, reply: Reply) -> Self:
         """The same reply with readers."""
-        return cls.model_construct(**{name: getattr(reply, name) for name in Reply.model_fields})
+        # What pydantic does for a copy: its own constructors would make every default anew, to be replaced at once.
+        readable = cls.__new__(cls)
+        object.__setattr__(readable, "__dict__", dict(reply.__dict__))
+        object.__setattr__(readable, "__pydantic_fields_set__", set(reply.model_fields_set))
+        object.__setattr__(readable, "__pydantic_extra__", None)
+        object.__setattr__(readable, "__pydantic_private__", None)
+        return readable
 
     @property
     def text(self) -> str:

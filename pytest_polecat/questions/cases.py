@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pytest_polecat.records.question import Question, SuiteHeader, content_hash
-from pytest_polecat.records.request import Sampling
+from pytest_polecat.records.request import NOTHING
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Entry:
     @cached_property
     def hash(self) -> str:
         """The content hash, 16 hex digits."""
-        defaults = self.header.sampling if self.header.sampling != Sampling() else None
+        defaults = self.header.sampling if self.header.sampling != NOTHING else None
         return content_hash(self.header.suite, defaults, self.header.system, self.question, self.grader)
 
 

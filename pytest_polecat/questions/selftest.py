@@ -53,7 +53,7 @@ def _due(question: Question) -> Iterator[tuple[str, int]]:
 def replies(question: Question, profile: str, variant: int) -> tuple[Reply, ...]:
     """What a self-test profile says in each turn that the conversation comes to; why it ended early is the last."""
     said: list[Reply] = []
-    for turn in range(len(question.conversation)):
+    for turn in range(question.length):
         if end := ended(question, said):
             return (*said, end)
         said.append(_reply(question, profile, variant, turn))

@@ -179,10 +179,9 @@ class Question(Record):
             if result.name not in self.functions:
                 raise ValueError(f"`tool_results` answers {result.name!r}, which is none of the question's `tools`")
         for name, answer in [("reference", self.reference), *(("wrong", wrong) for wrong in self.wrong)]:
-            if answer is not None and len(answer.turns) != len(self.conversation):
+            if answer is not None and len(answer.turns) != self.length:
                 raise ValueError(
-                    f"`{name}` holds {len(answer.turns)} answer(s) for {len(self.conversation)} turn(s): "
-                    "give one for each turn"
+                    f"`{name}` holds {len(answer.turns)} answer(s) for {self.length} turn(s): give one for each turn"
                 )
         return self
 
@@ -190,6 +189,11 @@ class Question(Record):
     def conversation(self) -> tuple[Turn, ...]:
         """The turns; a plain prompt is a conversation of one."""
         return self.turns or (Turn(prompt=self.prompt or "", checks=self.checks),)
+
+    @property
+    def length(self) -> int:
+        """The number of turns."""
+        return len(self.turns) or 1
 
     @property
     def functions(self) -> dict[str, dict[str, JsonValue]]:
@@ -207,12 +211,13 @@ class Question(Record):
 
         Of a turn with `tool_results`, that is an empty text.
         """
-        return (self.system or "", *(each.prompt or "" for each in self.conversation[:turn]))
+        prompts = (each.prompt for each in self.turns[:turn]) if self.turns else (self.prompt,)[:turn]
+        return (self.system or "", *(prompt or "" for prompt in prompts))
 
     @property
     def all_checks(self) -> tuple[CheckSpec, ...]:
         """Every check of every turn, in order."""
-        return tuple(check for turn in self.conversation for check in turn.checks)
+        return tuple(check for turn in self.turns for check in turn.checks) if self.turns else self.checks
 
 
 def _tool(value: object) -> object:

@@ -1,5 +1,6 @@
 """What is sent to a model: sampling and one chat request."""
 
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
@@ -34,6 +35,8 @@ class Sampling(Record):
 
     def over(self, below: "Sampling") -> "Sampling":
         """These parameters laid over `below`: what is set here wins, `extra` is merged key by key."""
+        if self == NOTHING:
+            return below
         mine = self.model_dump(exclude_none=True, exclude={"extra"})
         return below.model_copy(update={**mine, "extra": {**below.extra, **self.extra}})
 
@@ -41,6 +44,10 @@ class Sampling(Record):
         """The request fields: everything that is set, with `extra` inlined."""
         dumped: dict[str, Any] = self.model_dump(mode="json", exclude_none=True, exclude={"extra"})
         return {**dumped, **self.extra}
+
+
+NOTHING = Sampling()
+"""No parameter set."""
 
 
 class Request(Record):
@@ -57,6 +64,10 @@ class Request(Record):
 
     def body(self) -> dict[str, JsonValue]:
         """The JSON body for `/v1/chat/completions`, less `model` and `stream`."""
+        return dict(self._body)
+
+    @cached_property
+    def _body(self) -> dict[str, JsonValue]:
         body: dict[str, JsonValue] = {"messages": list(self.messages), **self.sampling.fields()}
         if self.tools:
             # Servers differ in whether a model may make several calls at once unless they are told.

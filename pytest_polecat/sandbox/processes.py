@@ -8,6 +8,7 @@ good will do they leave the user's files, network and processes alone.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import platform
 import shutil
@@ -124,10 +125,11 @@ class Process(Supervised):
             self.remove()
             raise
 
-    def answers(self, seconds: float) -> bool:
-        """No engine can hang here: a supervisor that does not answer was stopped by the candidate."""
-        del seconds
-        return True
+    def used(self, seconds: float) -> float | None:
+        """No engine can hang here: a supervisor that does not answer was stopped by the candidate, whose time it is."""
+        found = super().used(seconds)
+        self.lost = False
+        return math.inf if found is None else found
 
     def remove(self) -> None:
         """Make sure that it is gone, with its folder."""

@@ -25,6 +25,7 @@ from pytest_polecat.sandbox.errors import (
     SandboxError,
     TimeLimitError,
 )
+from pytest_polecat.sandbox.inside.kernel import more_time
 from pytest_polecat.sandbox.supervised import NO_ANSWER
 from pytest_polecat.sandbox.values import Decoder, Encoder, Told, dumps, loads, replace_content
 
@@ -48,8 +49,11 @@ class Link(Protocol):
     def receive(self) -> bytes:
         """The next message; a `CandidateError`, or a `SandboxError`, that says why there is none any more."""
 
-    def answers(self, seconds: float) -> bool:
-        """Whether the sandbox itself answers within so many seconds, whatever the candidate does."""
+    def used(self, seconds: float) -> float | None:
+        """Processor seconds that the candidate has taken since the last message.
+
+        The sandbox itself says so, whatever the candidate does: None if it does not answer within so many seconds.
+        """
 
     def kill(self) -> None:
         """End the sandbox at once."""
@@ -187,18 +191,26 @@ class Session:
         return answer
 
     def _wait(self, inbox: queue.SimpleQueue[dict[str, Any] | _Lost]) -> dict[str, Any] | _Lost:
-        left = self._deadline - time.monotonic()
-        try:
-            return inbox.get(timeout=max(0.0, min(self._call_limit, left)))
-        except queue.Empty:
-            whole = left < self._call_limit
-            limit = self._limit if whole else self._call_limit
-            told = f"{'all calls together' if whole else 'a call'} took longer than {limit:g} s"
-            # No candidate keeps the supervisor from answering; an engine that hangs does.
-            there = self._link.answers(_ANSWER_SECONDS)
-            error = TimeLimitError(told) if there else LostError(f"{told}, and {NO_ANSWER}")
-            self._end(error)
-            return self._over or error
+        begin = time.monotonic()
+        left = self._deadline - begin
+        limit = more = max(0.0, min(self._call_limit, left))
+        while True:
+            try:
+                return inbox.get(timeout=more)
+            except queue.Empty:
+                # No candidate keeps the supervisor from answering; an engine that hangs does.
+                used = self._link.used(_ANSWER_SECONDS)
+            more = 0.0 if used is None else more_time(used, time.monotonic() - begin, limit)
+            if not more:
+                return self._too_long(whole=left < self._call_limit, there=used is not None)
+            self._deadline += more
+
+    def _too_long(self, *, whole: bool, there: bool) -> _Lost:
+        limit = self._limit if whole else self._call_limit
+        told = f"{'all calls together' if whole else 'a call'} took longer than {limit:g} s"
+        error = TimeLimitError(told) if there else LostError(f"{told}, and {NO_ANSWER}")
+        self._end(error)
+        return self._over or error
 
     def _end(self, error: _Lost) -> None:
         """Nothing comes any more: everybody who waits is told why."""

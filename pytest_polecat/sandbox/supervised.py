@@ -118,6 +118,7 @@ class Supervised(ABC):
         self.lost = False
         self.python = ""
         self._answered = threading.Event()
+        self._used = 0.0
 
     # What leads there
 
@@ -182,16 +183,19 @@ class Supervised(ABC):
                 raise self._ended(**json.loads(payload))
             self._heed(kind, payload)
 
-    def answers(self, seconds: float) -> bool:
-        """Whether the supervisor answers within so many seconds, whatever the candidate does; `receive` has to run."""
+    def used(self, seconds: float) -> float | None:
+        """Processor seconds that the candidate has taken since the last message to it; `receive` has to run.
+
+        The supervisor answers that, whatever the candidate does: None if it does not within so many seconds.
+        """
         self._answered.clear()
         try:
             self._send(b"P", b"")
         except (CandidateError, SandboxError):
-            return False
+            return None
         if not self._answered.wait(seconds):
             self.lost = True
-        return not self.lost
+        return None if self.lost else self._used
 
     def kill(self) -> None:
         """End it at once: at the end of its input, the supervisor ends, and everything with it."""
@@ -200,7 +204,7 @@ class Supervised(ABC):
     # Commands
 
     def command(self, asked: dict[str, Any], timeout: float) -> dict[str, Any]:
-        """Run a command to its end. Raises `LostError` if the sandbox itself is lost."""
+        """Run a command to its end. Raises `LostError` if the sandbox itself says nothing for `timeout` seconds."""
         self._there.settimeout(timeout)
         self._send(b"R", json.dumps(asked).encode())
         while True:
@@ -244,6 +248,7 @@ class Supervised(ABC):
 
     def _heed(self, kind: bytes, payload: bytes) -> None:
         if kind == b"p":
+            self._used = float(payload)
             self._answered.set()
         elif kind in (b"o", b"e"):
             self.printed["stdout" if kind == b"o" else "stderr"] += payload

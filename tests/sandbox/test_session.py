@@ -1,4 +1,5 @@
 import json
+import math
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -35,8 +36,8 @@ class Scripted:
             raise EndedError("over")
         return payload
 
-    def answers(self, seconds: float) -> bool:
-        return True
+    def used(self, seconds: float) -> float | None:
+        return math.inf
 
     def kill(self) -> None:
         self.inbox.put(None)

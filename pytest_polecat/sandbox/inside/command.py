@@ -8,7 +8,14 @@ import os
 import select
 import time
 
-from pytest_polecat.sandbox.inside.kernel import ENVIRONMENT, come_after_parent, kill_everybody, out_of_memory
+from pytest_polecat.sandbox.inside.kernel import (
+    ENVIRONMENT,
+    come_after_parent,
+    kill_everybody,
+    more_time,
+    out_of_memory,
+    processor_seconds,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +29,8 @@ class Command:
 
     def __init__(self, asked: dict[str, Any]) -> None:
         self.begin = time.monotonic()
-        self.deadline = self.begin + asked["timeout"]
+        self.limit = asked["timeout"]
+        self.deadline = self.begin + self.limit
         self.cap = asked["output"]
         self.limited: str | None = None
         self.problem = ""
@@ -70,10 +78,16 @@ class Command:
         """Seconds until the deadline; None once something ended it."""
         return max(0.0, self.deadline - time.monotonic()) if self.limited != "time" else None
 
-    def expire(self) -> None:
-        """Its time is over."""
+    def expire(self) -> bool:
+        """Its time is over: whether it really is."""
+        now = time.monotonic()
+        more = more_time(processor_seconds(self.pid), now - self.begin, self.limit)
+        if more:
+            self.deadline = now + more
+            return False
         self.limited = "time"
         kill_everybody()
+        return True
 
     def take(self, fd: int) -> None:
         """Keep what was printed, up to the limit."""

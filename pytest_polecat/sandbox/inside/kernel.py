@@ -9,6 +9,7 @@ from __future__ import annotations
 import _signal as signal  # type: ignore[import-not-found]
 import os
 import sys
+import time
 
 FOLDER: str | None = globals().get("FOLDER")
 """None in a container; outside of one a folder that goes with the supervisor. Whoever starts it sets this."""
@@ -22,6 +23,28 @@ if FOLDER is not None:
 
 _LAST = 19
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
+
+
+_ASLEEP, _SPENT, _AT_MOST = 0.05, 0.8, 5.0
+
+
+def processor_seconds(pid: int | None) -> float:
+    """The processor time that a process has taken so far, with all its threads; 0 if there is none."""
+    try:
+        # The kernel's clock of another process: `clock_getcpuclockid` in glibc.
+        return time.clock_gettime((~pid << 3) | 2) if pid is not None else 0.0
+    except OSError:
+        return 0.0
+
+
+def more_time(used: float, waited: float, limit: float) -> float:
+    """How many seconds more someone gets whose limit is over, having `used` a processor for some of those `waited`.
+
+    Limits are for what code takes, not for what else the machine is busy with: who worked, and got the processor for
+    less time than the limit, gets the rest of it, up to five times the limit in all. None for who slept.
+    """
+    starved = _ASLEEP * limit < used < _SPENT * limit and waited < _AT_MOST * limit
+    return limit - used if starved else 0.0
 
 
 def out_of_memory() -> bool:

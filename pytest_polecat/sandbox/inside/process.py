@@ -9,7 +9,7 @@ import select
 import struct
 import sys
 
-from pytest_polecat.sandbox.inside.kernel import ENVIRONMENT, come_after_parent
+from pytest_polecat.sandbox.inside.kernel import ENVIRONMENT, come_after_parent, processor_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ class CandidateProcess:
         self.inbox = bytearray()
         self.outbox = bytearray()
         self.printed = 0
+        self.before = 0.0
+
+    def used(self) -> float:
+        """Processor seconds since the last message to it."""
+        return max(0.0, processor_seconds(self.pid) - self.before)
 
     def sources(self) -> list[Any]:
         """What to watch for input."""
@@ -64,6 +69,7 @@ class CandidateProcess:
 
     def hand(self, payload: bytes) -> None:
         """A message of the host's; who does not read it makes nobody wait."""
+        self.before = processor_seconds(self.pid)
         if self.channel:
             self.outbox += _LENGTH.pack(len(payload)) + payload
             self.flush()

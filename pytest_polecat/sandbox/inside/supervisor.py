@@ -79,8 +79,8 @@ class Supervisor:
                 self.candidate.flush()
             for source in ready:
                 self.heed(source)
-            if self.command and self.command.left() == 0:
-                self.command.expire()
+            if self.command and self.command.left() == 0 and not self.command.expire():
+                self.pass_on(iter([(b"p", b"0")]))  # the host is to wait as long again
             self.reap()
 
     def heed(self, source: Any) -> None:
@@ -111,7 +111,7 @@ class Supervisor:
         elif head[:1] == b"K":
             kill_everybody()
         elif head[:1] == b"P":
-            self.pass_on(iter([(b"p", b"")]))
+            self.pass_on(iter([(b"p", b"%.3f" % self.candidate.used())]))
 
     def reap(self) -> None:
         """See to whoever ended; orphans are ours too."""
