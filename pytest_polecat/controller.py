@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,17 +118,23 @@ class Controller:
             self._tell(f"polecat: {change}")
         return identity.resumed(begun, self.place.before, self.run, finished=finished, changes=changes)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write the attempt down before anybody else sees the report, and leave the short form on it."""
-        if self.ledger is None:
-            return
-        try:
-            slim = self.ledger.record(report)
-        except OSError as error:
-            pytest.exit(str(RecordingError.of(self.run.path, error)))
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
+        """Write the attempt down before anybody else sees the report, and leave the short form on it.
+
+        Pytest keeps all reports to the end: by then, what they are called is all that anybody asks them.
+        """
+        slim = None
+        if self.ledger is not None:
+            try:
+                slim = self.ledger.record(report)
+            except OSError as error:
+                pytest.exit(str(RecordingError.of(self.run.path, error)))
         if slim is not None:
             report.polecat = slim  # type: ignore[attr-defined]
+        yield
+        if slim is not None:
+            report.polecat = _remembered(slim["outcome"], selftest=bool(slim.get("selftest")))  # type: ignore[attr-defined]
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
@@ -259,6 +266,11 @@ class Controller:
             except PolecatError as error:
                 self.reports[name] = None
                 self.notes.append(str(error))
+
+
+@cache
+def _remembered(outcome: str, *, selftest: bool) -> dict[str, object]:
+    return {"outcome": outcome, "selftest": True} if selftest else {"outcome": outcome}
 
 
 def _resuming(command: Sequence[str]) -> str:

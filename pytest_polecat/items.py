@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import pytest
@@ -126,7 +126,10 @@ class ItemHooks:
             if self._meanwhile is not None and plan:
                 self.engine.advance(plan[0].nodeid)
                 self._meanwhile()
-            return (yield)
+            try:
+                return (yield)
+            finally:
+                self._cases = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
@@ -265,16 +268,23 @@ class ItemHooks:
 
     def _record(self, item: pytest.Item, sitting: Sitting, verdict: Verdict) -> Attempt:
         sitting.attempt = _attempt(sitting, verdict, self._worker)
-        told: dict[str, object] = {
-            "suite": sitting.attempt.suite,
-            "question": sitting.attempt.question,
-            "outcome": verdict.outcome,
-            "points": f"{sitting.attempt.points:g}",
-            "earned": f"{verdict.earned:g}",
-        }
+        attempt = sitting.attempt
         others = [(name, value) for name, value in item.user_properties if not name.startswith("polecat_")]
-        item.user_properties[:] = [*others, *((f"polecat_{name}", str(value)) for name, value in told.items())]
+        item.user_properties[:] = [
+            *others,
+            _property("polecat_suite", attempt.suite),
+            ("polecat_question", attempt.question),
+            _property("polecat_outcome", attempt.outcome.value),
+            _property("polecat_points", f"{attempt.points:g}"),
+            _property("polecat_earned", f"{attempt.earned:g}"),
+        ]
         return sitting.attempt
+
+
+@lru_cache
+def _property(name: str, value: str) -> tuple[str, str]:
+    """One pair for all that are alike: pytest keeps those of every item to the end."""
+    return name, value
 
 
 def _judged_nothing(item: pytest.Item, sitting: Sitting) -> str:

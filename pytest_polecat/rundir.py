@@ -12,6 +12,7 @@ report*.html      pages, made from all of the above
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -43,7 +44,7 @@ class RunDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._replies = path / "replies"
+        self._replies = os.fspath(path / "replies")
         self._lock: TextIO | None = None
 
     @classmethod
@@ -120,9 +121,9 @@ class RunDir:
         """The HTML page; with several models in a run, each has its own."""
         return self.path / (f"report-{file_name(profile)}.html" if profile else "report.html")
 
-    def reply_file(self, key: str) -> Path:
-        """Where the kept reply with this key is."""
-        return self._replies / f"{key}.json"
+    def reply_file(self, key: str) -> str:
+        """Where the kept reply with this key is. A text: `Path` keeps the parts of tens of thousands of paths."""
+        return f"{self._replies}/{key}.json"
 
     def read_run(self) -> Run:
         """The identity of the run."""
@@ -240,6 +241,12 @@ def json_line(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
 
 
+def read_bytes(file: str) -> bytes:
+    """The content of a file."""
+    with open(file, "rb") as content:  # noqa: PTH123 - a text, see `RunDir.reply_file`
+        return content.read()
+
+
 def read_jsonl(file: Path, until: int | None = None) -> Iterator[dict[str, Any]]:
     """The objects of a JSONL file; none if it does not exist; an unfinished last line is left out.
 
@@ -258,10 +265,13 @@ def read_jsonl(file: Path, until: int | None = None) -> Iterator[dict[str, Any]]
 
 
 class LineIndex(Generic[_Key]):
-    """The objects of a JSONL file by a key, read one at a time; the last one of a key counts."""
+    """The objects of a JSONL file by a key, read one at a time; the last one of a key counts.
+
+    Keys are remembered by their digests, which take a quarter of the room.
+    """
 
     def __init__(self, file: Path, key: Callable[[dict[str, Any]], _Key]) -> None:
-        self._places: dict[_Key, int] = {}
+        self._places: dict[bytes, int] = {}
         self._file = file.open("rb") if file.exists() else BytesIO()
         try:
             self._read(key)
@@ -273,20 +283,25 @@ class LineIndex(Generic[_Key]):
         at = 0
         for line in self._file:
             if line.endswith(b"\n") and line.strip():
-                self._places[key(json.loads(line))] = at
+                self._places[_digest(key(json.loads(line)))] = at
             at += len(line)
 
     def get(self, key: _Key) -> dict[str, Any] | None:
         """The object with this key."""
-        if key not in self._places:
+        place = self._places.get(_digest(key))
+        if place is None:
             return None
-        self._file.seek(self._places[key])
+        self._file.seek(place)
         found: dict[str, Any] = json.loads(self._file.readline())
         return found
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _digest(key: Hashable) -> bytes:
+    return hashlib.sha256(repr(key).encode()).digest()[:16]
 
 
 def _whole_lines(file: BinaryIO) -> int:
@@ -302,7 +317,7 @@ def _whole_lines(file: BinaryIO) -> int:
     return 0
 
 
-def write_atomically(file: Path, data: bytes | Iterable[bytes]) -> None:
+def write_atomically(file: Path | str, data: bytes | Iterable[bytes]) -> None:
     """Replace a file in one step, so that a reader sees the old content or the new, never half of it."""
     target = os.fspath(file)
     folder, name = os.path.split(target)

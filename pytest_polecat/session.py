@@ -1,9 +1,13 @@
-"""Putting a session together: which parts are registered in which process."""
+"""Putting a session together: which parts are registered in which process.
+
+What only the controller needs is imported there: everybody waits for the start of a worker.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,8 +15,6 @@ from pytest_polecat import registry, startup, xdist
 from pytest_polecat.asking.asker import Asker, ServerSource, Skipped
 from pytest_polecat.asking.engine import width
 from pytest_polecat.asking.kept import KeptReplies, NoServers
-from pytest_polecat.asking.launch.keeper import RemoteServers, Servers
-from pytest_polecat.controller import Controller
 from pytest_polecat.errors import PolecatError
 from pytest_polecat.grading.grader import Grader, constraining_schema
 from pytest_polecat.items import ItemHooks, Share
@@ -21,11 +23,12 @@ from pytest_polecat.questions.collecting import case_of
 from pytest_polecat.records.activity import Activity
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.records.profile import Profile
-from pytest_polecat.reporting.progress import ProgressLine, shown
-from pytest_polecat.reporting.pytest_html import PytestHtml
 from pytest_polecat.sandbox.errors import SandboxError
 from pytest_polecat.selection import CaseBook, Selection
 from pytest_polecat.settings import Replay, Settings
+
+if TYPE_CHECKING:
+    from pytest_polecat.controller import Controller
 
 _CONTROLLER = "polecat-controller"
 _PLACE = pytest.StashKey[Place]()
@@ -47,6 +50,7 @@ def join_pytest_html(config: pytest.Config) -> None:
     """Register what goes into pytest-html's report; it reads its table's head before any question is collected."""
     if not config.pluginmanager.hasplugin("html"):
         return
+    from pytest_polecat.reporting.pytest_html import PytestHtml
 
     def controller() -> Controller | None:
         return config.pluginmanager.get_plugin(_CONTROLLER)
@@ -88,6 +92,7 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
     selection = config.stash.get(_SELECTION, None)
     if selection is None or not selection.asks:
         return
+    del config.stash[_SELECTION]
     given, place = xdist.worker_input(config), _place(config, settings)
     run = place.run
     share = Share() if given is None else Share(given["share"], given["shares"], given["strided"])
@@ -129,6 +134,8 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
 
 def controller_of(config: pytest.Config) -> Controller:
     """The controller of a session that asks."""
+    from pytest_polecat.controller import Controller
+
     controller = config.pluginmanager.get_plugin(_CONTROLLER)
     assert isinstance(controller, Controller)  # noqa: S101 - registered when the session was opened
     return controller
@@ -136,6 +143,8 @@ def controller_of(config: pytest.Config) -> Controller:
 
 def show_progress(config: pytest.Config, controller: Controller, activity: Callable[[], Activity]) -> None:
     """Tell on the terminal how far the run is, where there is one."""
+    from pytest_polecat.reporting.progress import ProgressLine, shown
+
     if shown(config):
         config.pluginmanager.register(ProgressLine(config, lambda: controller.progress(activity())), "polecat-progress")
 
@@ -154,7 +163,11 @@ def _servers(config: pytest.Config, settings: Settings, place: Place, selection:
         controller.begin(list(selection.cases.values()))
     if settings.replay is not None:
         return NoServers(settings.replay.source)
-    return RemoteServers(place.run) if xdist.worker_input(config) is not None else controller.servers
+    if xdist.worker_input(config) is None:
+        return controller.servers
+    from pytest_polecat.asking.launch.remote import RemoteServers
+
+    return RemoteServers(place.run)
 
 
 def _open_pool(config: pytest.Config) -> None:
@@ -178,6 +191,9 @@ def _slots(profiles: Mapping[str, Profile]) -> int:
 
 
 def _controller(config: pytest.Config, settings: Settings, place: Place, workers: int) -> Controller:
+    from pytest_polecat.asking.launch.keeper import Servers
+    from pytest_polecat.controller import Controller
+
     book = config.stash.get(startup.BOOK, None)
     identities = startup.identities(config, partial(_tell, config))
     models_dir = book.models_dir if book else None

@@ -103,6 +103,7 @@ class Engine:
         self._portal.call(self._stop.set)
         self._life.result()
         self._portal_context.__exit__(None, None, None)
+        self._plan, self._index = (), {}
 
     async def _live(self, *, task_status: TaskStatus[None]) -> None:
         self._stop = anyio.Event()

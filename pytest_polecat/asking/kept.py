@@ -1,8 +1,8 @@
 """Kept replies: every answer is written down as it arrives, before it is graded, and serves the same request again."""
 
 import json
+import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,7 +14,7 @@ from pytest_polecat.records.question import content_hash
 from pytest_polecat.records.reply import Reply
 from pytest_polecat.records.request import Request
 from pytest_polecat.records.run import Hung, Served
-from pytest_polecat.rundir import RunDir, json_line, write_atomically
+from pytest_polecat.rundir import RunDir, json_line, read_bytes, write_atomically
 
 
 def reply_key(profile_hash: str, request: Request) -> str:
@@ -35,7 +35,7 @@ class KeptReplies:
         if self._source is not None:
             self._take_over(self._source.reply_file(key), self._run.reply_file(key))
         try:
-            kept: dict[str, Any] = json.loads(self._run.reply_file(key).read_bytes())
+            kept: dict[str, Any] = json.loads(read_bytes(self._run.reply_file(key)))
             return Reply.model_validate(kept["reply"])
         except (OSError, ValueError, KeyError, ValidationError):
             return None
@@ -58,9 +58,9 @@ class KeptReplies:
         except OSError as error:
             raise RecordingError.of(self._run.path, error) from error
 
-    def _take_over(self, there: Path, here: Path) -> None:
-        if not here.exists() and there.exists():
-            write_atomically(here, there.read_bytes())
+    def _take_over(self, there: str, here: str) -> None:
+        if not os.path.exists(here) and os.path.exists(there):  # noqa: PTH110 - texts, see `RunDir.reply_file`
+            write_atomically(here, read_bytes(there))
 
 
 class NoServers:

@@ -1,6 +1,10 @@
 """The record of one question, asked once and graded."""
 
-from typing import Literal
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import JsonValue
 
@@ -88,3 +92,47 @@ class Attempt(Case):
     finished: str = ""
     worker: str = ""
     extra: dict[str, JsonValue] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is counted of an attempt at a case. Tens of thousands are kept, in a quarter of the room."""
+
+    case: Case
+    outcome: Outcome
+    earned: float
+    mode: FailureMode | None
+    message: str
+    flags: tuple[str, ...]
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    generation_ms: float | None
+
+    @classmethod
+    def of(cls, case: Case, record: Mapping[str, Any]) -> Result:
+        """That of an attempt's record, as it is written down."""
+        return cls(
+            case=case,
+            outcome=Outcome(record["outcome"]),
+            earned=record.get("earned", 0.0),
+            mode=FailureMode(record["mode"]) if record.get("mode") else None,
+            message=record.get("message", ""),
+            flags=tuple(record.get("flags", ())),
+            prompt_tokens=record.get("prompt_tokens"),
+            completion_tokens=record.get("completion_tokens"),
+            generation_ms=record.get("generation_ms"),
+        )
+
+    @property
+    def key(self) -> Key:
+        """The case's."""
+        return self.case.key
+
+    @property
+    def nodeid(self) -> str:
+        """The case's."""
+        return self.case.nodeid
+
+
+Graded = Attempt | Result
+"""What can be counted."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_polecat.records.attempt import Attempt
+from pytest_polecat.records.attempt import Graded
 from pytest_polecat.records.run import ProfileRun, Run
 from pytest_polecat.records.text import layers_shown
 from pytest_polecat.reporting.text import one_line
@@ -157,7 +157,7 @@ def _reasons(reasons: Mapping[str, int]) -> str:
     return "; ".join([*shown, "…"] if len(reasons) > 3 else shown)
 
 
-def _broken_line(attempt: Attempt, width: int) -> str:
+def _broken_line(attempt: Graded, width: int) -> str:
     start = f"broken {attempt.nodeid}"
     room = width - len(start) - 3
     return f"{start} - {one_line(attempt.message, room)}" if attempt.message and room > 10 else start

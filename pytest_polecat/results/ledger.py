@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_polecat.records.attempt import Attempt, Case
-from pytest_polecat.records.base import lean
+from pytest_polecat.records.attempt import Attempt, Case, Result
 from pytest_polecat.records.outcome import FailureMode, Outcome
 from pytest_polecat.results.resuming import Earlier
 from pytest_polecat.rundir import RunDir, json_line
@@ -25,14 +24,14 @@ class Ledger:
     def __init__(self, run: RunDir, cases: Sequence[Case], earlier: Earlier) -> None:
         self.run = run
         self.cases = cases
-        self.attempts: dict[str, Attempt] = {}
+        self.attempts: dict[str, Result] = {}
         self.forgiven = 0
         self._failed_subtests: set[str] = set()
         self.other_failures = 0
         self._by_nodeid = {case.nodeid: case for case in cases}
         for case in cases:
             if attempt := earlier.finished(case):
-                self.attempts[case.nodeid] = attempt.model_copy(update={"nodeid": case.nodeid, "points": case.points})
+                self.attempts[case.nodeid] = Result.of(case, attempt.__dict__)
         self.resumed = len(self.attempts)
         self.earned = sum(attempt.earned for attempt in self.attempts.values())
         self._file = run.attempts_file.open("ab", buffering=0)
@@ -56,8 +55,9 @@ class Ledger:
             self.other_failures += not only_missed
         slim = {key: value for key, value in record.items() if key not in {"findings", "replies"}}
         before = self.attempts.get(report.nodeid)
-        self.attempts[report.nodeid] = lean(Attempt.model_validate(slim))
-        self.earned += self.attempts[report.nodeid].earned - (before.earned if before else 0)
+        verdict = Result.of(case or Case.model_validate(record), record)
+        self.attempts[report.nodeid] = verdict
+        self.earned += verdict.earned - (before.earned if before else 0)
         return slim
 
     def _take_note(self, report: pytest.TestReport, *, subtest: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from pytest_polecat.records.attempt import Attempt, Case
+from pytest_polecat.records.attempt import Case, Graded
 from pytest_polecat.records.base import lean
 from pytest_polecat.records.run import Run
 from pytest_polecat.results.summary import ProfileSummary, summarise
@@ -20,7 +20,7 @@ class Results:
 
     run: Run
     cases: Sequence[Case]
-    attempts: Sequence[Attempt]
+    attempts: Sequence[Graded]
 
     @classmethod
     def read(cls, rundir: RunDir) -> Self:

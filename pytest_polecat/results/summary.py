@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import fsum
 from statistics import median
+from typing import TypeVar
 
-from pytest_polecat.records.attempt import Attempt, Case
+from pytest_polecat.records.attempt import Case, Graded
 from pytest_polecat.records.outcome import FailureMode, Outcome
 from pytest_polecat.results.statistics import Interval, wilson
 
-Pair = tuple[Case, Attempt | None]
+_Counted = TypeVar("_Counted", bound=Graded)
+
+Pair = tuple[Case, Graded | None]
 """A selected test item and what became of it; None: it never finished."""
 
 
@@ -113,7 +116,7 @@ class ProfileSummary:
     suites: Mapping[str, SuiteSummary]
     epochs: int
     skipped: Mapping[str, int]
-    broken: tuple[Attempt, ...]
+    broken: tuple[Graded, ...]
     not_run: tuple[Case, ...]
     selected: int
     deselected: int
@@ -129,7 +132,7 @@ class ProfileSummary:
         return self.deselected > 0
 
 
-def paired(cases: Sequence[Case], attempts: Iterable[Attempt]) -> list[Pair]:
+def paired(cases: Sequence[Case], attempts: Iterable[_Counted]) -> list[tuple[Case, _Counted | None]]:
     """Each selected test item with its attempt. Of several attempts (reruns) the last counts.
 
     Attempts at what was not selected are left out: an earlier session of a resumed run may have asked more.
@@ -138,7 +141,7 @@ def paired(cases: Sequence[Case], attempts: Iterable[Attempt]) -> list[Pair]:
     return [(case, last.get(case.key)) for case in cases]
 
 
-def summarise(cases: Sequence[Case], attempts: Iterable[Attempt], *, deselected: int) -> dict[str, ProfileSummary]:
+def summarise(cases: Sequence[Case], attempts: Iterable[Graded], *, deselected: int) -> dict[str, ProfileSummary]:
     """The summary of each profile, in the order of selection.
 
     The denominator is what was selected (`cases`) less what was skipped; a case without an attempt is `not run`.
@@ -174,7 +177,7 @@ def _suite(pairs: list[Pair]) -> SuiteSummary:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _QuestionScore:
     """One question, averaged over its epochs."""
 
@@ -235,22 +238,22 @@ def _question_score(epochs: Sequence[Pair]) -> _QuestionScore:
     )
 
 
-def _single_score(case: Case, attempt: Attempt | None) -> _QuestionScore:
+def _single_score(case: Case, attempt: Graded | None) -> _QuestionScore:
     """The score of a question that was asked once, which most are: what the averages come to."""
     if attempt is None or not _graded(attempt):
         return _QuestionScore(0.0, case.points, case.points, 0, 1)
     return _QuestionScore(attempt.earned, 0.0, case.points, int(attempt.outcome is Outcome.PASSED), 0)
 
 
-def _graded(attempt: Attempt) -> bool:
+def _graded(attempt: Graded) -> bool:
     return attempt.outcome in (Outcome.PASSED, Outcome.PARTIAL, Outcome.MISSED)
 
 
-def _failed(attempt: Attempt) -> bool:
+def _failed(attempt: Graded) -> bool:
     return attempt.outcome in (Outcome.PARTIAL, Outcome.MISSED, Outcome.BROKEN)
 
 
-def _mode(attempt: Attempt) -> str:
+def _mode(attempt: Graded) -> str:
     return attempt.mode.value if attempt.mode else "unclassified"
 
 

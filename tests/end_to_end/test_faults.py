@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,7 +184,7 @@ def test_nothing_that_a_model_writes_ends_a_run_or_a_report(bench: Bench) -> Non
         assert "\x1b" not in text
         assert "\x00" not in text
     (key,) = attempts["huge"].replies
-    kept = json.loads(bench.run.reply_file(key).read_bytes())
+    kept = json.loads(Path(bench.run.reply_file(key)).read_bytes())
     assert len(kept["reply"]["content"]) == len(NASTY["huge"])
 
 

@@ -114,7 +114,7 @@ def write_run(folder: Path, stories: Sequence[Story], *, deselected: int = 0, se
     rundir.attempts_file.write_bytes(b"".join(json_line(one.model_dump(mode="json")) for one in attempts if one))
     for story in stories:
         if story.kept and story.attempt and story.attempt.replies:
-            rundir.reply_file(story.key).write_bytes(story.kept_reply())
+            Path(rundir.reply_file(story.key)).write_bytes(story.kept_reply())
     return rundir
 
 

@@ -103,7 +103,7 @@ def test_a_reply_that_was_not_kept_is_called_so_and_the_question_is_still_shown(
 )
 def test_a_damaged_reply_file_costs_its_text_and_not_the_page(tmp_path: Path, damage: bytes) -> None:
     rundir = write_run(tmp_path, [story := Story("a"), Story("b", content="the other one")])
-    rundir.reply_file(story.key).write_bytes(damage)
+    Path(rundir.reply_file(story.key)).write_bytes(damage)
     page = render(page_data(rundir, PROFILE))
     assert "reply not kept" in page
     assert "the other one" in page
@@ -130,7 +130,9 @@ def test_each_turn_of_a_conversation_shows_only_what_was_new(tmp_path: Path) -> 
     first = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "first question"}]
     second = [*first, {"role": "assistant", "content": "first answer"}, {"role": "user", "content": "second question"}]
     for key, messages, answer in (("one", first, "first answer"), ("two", second, "second answer")):
-        rundir.reply_file(key).write_text(json.dumps({"request": {"messages": messages}, "reply": {"content": answer}}))
+        Path(rundir.reply_file(key)).write_text(
+            json.dumps({"request": {"messages": messages}, "reply": {"content": answer}})
+        )
     text = "".join(Elements(render(page_data(rundir, PROFILE))).text)
     for said in ("Be kind.", "first question", "first answer", "second question", "second answer"):
         assert text.count(said) == 1
@@ -142,7 +144,7 @@ def test_images_in_a_prompt_are_named_and_not_inlined(tmp_path: Path) -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}}
     messages = [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, image]}]
     kept = {"request": {"messages": messages}, "reply": {"content": "A cat."}}
-    rundir.reply_file(story.key).write_text(json.dumps(kept))
+    Path(rundir.reply_file(story.key)).write_text(json.dumps(kept))
     page = render(page_data(rundir, PROFILE))
     assert "What is this?\n[image_url, " in page
     assert "AAAA" not in page

@@ -11,7 +11,7 @@ from pytest_polecat.records.question import Answer, Question, Turn
 from pytest_polecat.records.reply import Reply, Timings
 from pytest_polecat.records.text import without_surrogates
 from pytest_polecat.reporting.text import Clipped, clip
-from pytest_polecat.rundir import RunDir
+from pytest_polecat.rundir import RunDir, read_bytes
 
 _PROMPT_LIMIT = 16 * 1024
 _SMALL_LIMIT = 4 * 1024
@@ -106,7 +106,7 @@ def _read(rundir: RunDir, key: str) -> dict[str, Any]:
     if "/" in key or key.startswith("."):
         return {}
     try:
-        data = rundir.reply_file(key).read_bytes()
+        data = read_bytes(rundir.reply_file(key))
         kept = json.loads(data)
     except (OSError, ValueError, RecursionError):
         return {}
