@@ -15,6 +15,8 @@ def visible(text: str) -> str:
     C0 controls become their pictures (NUL is `␀`, ESC is `␛`), lone surrogates U+FFFD, the others their code point
     (`⟦U+202E⟧`). Tab and newline stay; CR LF is a newline. Joiners stay: scripts and emoji need them.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return _UNSEEN.sub(lambda match: _sign(match.group()), text)
 
 

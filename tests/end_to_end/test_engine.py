@@ -106,3 +106,37 @@ def test_a_constrained_question_sends_the_schema_of_its_check(bench: Bench) -> N
     asked = bench.server.chats[-1].body["response_format"]
     assert asked["type"] == "json_schema"
     assert asked["json_schema"]["schema"] == {"type": "object", "required": ["a"]}
+
+
+def test_no_worker_asks_before_the_controller_listens(bench: Bench) -> None:
+    if not bench.xdist:
+        pytest.skip("only xdist has workers")
+    (bench.folder / "conftest.py").write_text(
+        "import time\nimport pytest\n\n"
+        "@pytest.hookimpl(tryfirst=True, optionalhook=True)\n"
+        "def pytest_xdist_node_collection_finished(node):\n    time.sleep(0.5)\n"
+    )
+    bench.suite(many(4))
+    bench.server.replies = lambda _: "fine"
+    assert bench.ask().ret == 0
+
+
+def test_the_first_questions_are_asked_before_the_first_test_runs(bench: Bench) -> None:
+    if bench.xdist:
+        pytest.skip("a worker asks when it is given its first item")
+    (bench.folder / "test_first.py").write_text(
+        "import httpx\n\n"
+        "def test_plain(request):\n"
+        f"    for _ in range(1000):\n        if httpx.get('{bench.server.address}/seen', trust_env=False).json():\n"
+        "            return\n"
+        "    raise AssertionError('nothing was asked')\n"
+    )
+    bench.server.pages["/seen"] = False
+
+    def reply(_: Any) -> str:
+        bench.server.pages["/seen"] = True
+        return "fine"
+
+    bench.server.replies = reply
+    bench.suite(many(4), "z_sea.polecat.yaml")
+    assert bench.ask("test_first.py", path="z_sea.polecat.yaml").ret == 0
