@@ -75,7 +75,7 @@ class Servers:
         self._models_dir = models_dir
         self._run = run
         self._grace = grace
-        self._orders: queue.Queue[_Order] = queue.Queue()
+        self._orders: queue.Queue[_Order | None] = queue.Queue()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -125,6 +125,7 @@ class Servers:
         with self._lock:
             self._closing.set()
             process, thread = self._process, self._thread
+            self._orders.put(None)  # so that the thread looks up at once
         if process:
             process.stop()
         if thread:
@@ -158,7 +159,8 @@ class Servers:
         try:
             while not self._closing.is_set():
                 with contextlib.suppress(queue.Empty):
-                    self._answer(self._orders.get(timeout=_LOOK_FOR_ASKS))
+                    if order := self._orders.get(timeout=_LOOK_FOR_ASKS):
+                        self._answer(order)
                 self._answer_asks()
         finally:
             with self._lock:
@@ -314,7 +316,8 @@ class Servers:
                 order = self._orders.get_nowait()
             except queue.Empty:
                 return
-            order.answer.set_exception(_ending(order.profile))
+            if order is not None:
+                order.answer.set_exception(_ending(order.profile))
 
 
 def _check_unchanged(profile: Profile, before: Served | None, now: Served) -> None:
