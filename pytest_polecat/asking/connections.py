@@ -5,11 +5,12 @@ takes for a request, and at 16 slots the difference is idle slots. TLS and proxi
 """
 
 import asyncio
+import select
 import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, cast
 
 import h11
 import httpx
@@ -72,7 +73,11 @@ class DirectConnection:
         except h11.ProtocolError as error:
             raise ConnectionError(str(error)) from error
         self._used = time.monotonic()
-        if inbox.flooded or self._protocol.our_state is not h11.DONE or self._protocol.their_state is not h11.DONE:
+        ended = self._protocol.our_state is h11.DONE and self._protocol.their_state is h11.DONE
+        if ended and not inbox.flooded and not self._protocol.trailing_data[0]:
+            # What comes now stays with the kernel, where it can be seen: nobody asked for it.
+            _transport(writer).pause_reading()
+        else:
             await self.aclose()
 
     async def aclose(self) -> None:
@@ -86,7 +91,8 @@ class DirectConnection:
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._reader is not None and self._writer is not None:
             fresh = time.monotonic() - self._used < KEEP_ALIVE_SECONDS
-            if fresh and not self._reader.at_eof() and not self._writer.is_closing():
+            if fresh and not self._writer.is_closing() and not _readable(self._writer):
+                _transport(self._writer).resume_reading()
                 self._protocol.start_next_cycle()
                 return self._reader, self._writer
             await self.aclose()
@@ -118,6 +124,17 @@ class DirectConnection:
                     return
             elif isinstance(event, h11.EndOfMessage):
                 return
+
+
+def _transport(writer: asyncio.StreamWriter) -> asyncio.Transport:
+    return cast(asyncio.Transport, writer.transport)
+
+
+def _readable(writer: asyncio.StreamWriter) -> bool:
+    """Whether there is something to read on an idle connection: its end, or a server's word that it ends."""
+    poll = select.poll()
+    poll.register(writer.get_extra_info("socket"), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class HttpxConnection:

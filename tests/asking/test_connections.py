@@ -167,6 +167,38 @@ def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(make: Callab
     assert run(serve, make, twice) == (b"hello", 2)
 
 
+def test_what_a_server_says_unasked_is_no_answer() -> None:
+    said = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await requested(reader)
+        writer.write(HELLO)
+        await writer.drain()
+        writer.write(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 4\r\n\r\nlate")
+        await writer.drain()
+        said.set()
+        await reader.read(1)
+
+    async def twice(connection: Connection) -> list[tuple[int | None, bytes]]:
+        answers = []
+        for _ in range(2):
+            inbox = await posted(connection)
+            answers.append((inbox.status, bytes(inbox.data)))
+            await said.wait()
+            await asyncio.sleep(0.05)  # until it has come over
+        return answers
+
+    assert run(serve, direct, twice) == ([(200, b"hello")] * 2, 2)
+
+
+def test_what_follows_an_answer_is_no_answer_to_the_next_request() -> None:
+    async def twice(connection: Connection) -> list[bytes]:
+        return [bytes((await posted(connection)).data) for _ in range(2)]
+
+    more = HELLO + b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother"
+    assert run(answering(more), direct, twice) == ([b"hello"] * 2, 2)
+
+
 def test_a_connection_that_was_idle_too_long_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "KEEP_ALIVE_SECONDS", 0.0)
 
