@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -246,9 +247,8 @@ class Controller:
         """Make ready to report; for when nothing else is to be done."""
         if self.ledger is not None and not self.settings.selftest:
             from pytest_polecat.reporting.html import page
-            from pytest_polecat.reporting.terminal import write_summary
 
-            del write_summary
+            import_module("pytest_polecat.reporting.terminal")
             with suppress(PolecatError):
                 page.get_ready()
 
