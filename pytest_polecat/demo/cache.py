@@ -1,5 +1,6 @@
 """The demo model's files: built once, kept in the user's cache."""
 
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -26,7 +27,8 @@ def demo_model(name: str, replies: Path | None = None) -> Path:
     `replies` is the spec of the replies, a file or a folder of them, the bundled `fixtures/demo` unless given. The
     model's file lies in `$XDG_CACHE_HOME/polecat/demo` (`~/.cache/polecat/demo`), in the folder for temporary files if
     that can't be written. Its name has a hash of the spec and of the generator, so a file that is there is the right
-    one, and processes that build it at once do no harm. Raises `PolecatError`.
+    one, and of processes that need it at once one builds it. It is never touched after that: others may be reading and
+    hashing it. Raises `PolecatError`.
     """
     replies = replies or bundled("fixtures/demo")
     spec = load(replies)
@@ -36,17 +38,26 @@ def demo_model(name: str, replies: Path | None = None) -> Path:
         path = folder / file_name
         try:
             make_private(folder)
-            if path.is_file():
-                _mark_used(path)
-            else:
-                with _replacing(path) as unfinished:
-                    build(spec, unfinished, context=_CONTEXT, name=name, weak=VARIANTS[name])
+            _mark_used(path)
+            if not path.is_file():
+                with _alone(folder):
+                    if not path.is_file():
+                        with _replacing(path) as unfinished:
+                            build(spec, unfinished, context=_CONTEXT, name=name, weak=VARIANTS[name])
                 _remove_unused(folder)
         except OSError as error:
             problem = error
         else:
             return path
     raise PolecatError(f"the demo model can't be written: {problem}; set XDG_CACHE_HOME to a folder that can be")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Without another process that builds in this folder."""
+    with (folder / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
@@ -70,14 +81,21 @@ def _fingerprint(replies: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def _used(path: Path) -> Path:
+    """The file whose time says when a model was used last."""
+    return path.with_name(f".{path.name}.used")
+
+
 def _mark_used(path: Path) -> None:
     with suppress(OSError):  # A cache that can only be read is as good.
-        path.touch()
+        _used(path).touch()
 
 
 def _remove_unused(folder: Path) -> None:
     oldest = time.time() - _UNUSED_DAYS * 24 * 3600
     for file in (*folder.glob("*.gguf"), *folder.glob(".*.part")):
+        used = _used(file)
         with suppress(OSError):
-            if file.stat().st_mtime < oldest:
+            if max(each.stat().st_mtime for each in (file, used) if each.exists()) < oldest:
                 file.unlink()
+                used.unlink(missing_ok=True)

@@ -41,20 +41,18 @@ def test_another_model_or_another_spec_is_another_file(replies: Path, cache: Pat
     replies.write_text(replies.read_text().replace("Yes.", "Of course."))
     models.add(demo_model("demo", replies))
     assert len(models) == 3
-    assert set(cache.iterdir()) == models
+    assert set(cache.glob("*.gguf")) == models
 
 
-def test_processes_that_build_it_at_once_get_the_same_whole_file(replies: Path, cache: Path) -> None:
+def test_of_processes_that_need_it_at_once_one_builds_it(replies: Path, cache: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from pytest_polecat.demo.cache import demo_model\n"
-        "print(demo_model('demo', Path(sys.argv[1])))"
+        "model = demo_model('demo', Path(sys.argv[1])); print(model, model.stat().st_ino)"
     )
     command = [sys.executable, "-c", code, str(replies)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     printed = {process.communicate()[0].strip() for process in running}
-    assert printed == {str(path) for path in cache.iterdir()}
-    size = Path(printed.pop()).stat().st_size
-    assert demo_model("demo", replies).stat().st_size == size
+    assert printed == {f"{path} {path.stat().st_ino}" for path in cache.glob("*.gguf")}
 
 
 def test_a_cache_that_cannot_be_written_is_replaced_by_a_temporary_folder(
@@ -85,6 +83,20 @@ def test_models_that_were_not_used_for_long_are_removed(replies: Path, cache: Pa
     demo_model("demo", replies)
     assert not old.exists()
     assert recent.exists()
+
+
+def test_a_model_that_is_used_is_not_removed_and_not_changed(replies: Path, cache: Path) -> None:
+    model = demo_model("demo", replies)
+    before = model.stat()
+    after = demo_model("demo", replies).stat()
+    assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+        before.st_ctime_ns,
+    )
+    os.utime(model, (time.time() - 40 * 24 * 3600,) * 2)
+    demo_model("demo-weak", replies)
+    assert model.exists()
 
 
 def test_the_bundled_replies_make_a_model(cache: Path) -> None:
