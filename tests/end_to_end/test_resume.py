@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from pytest_polecat.records.attempt import Attempt
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.results.summary import paired, summarise
 from pytest_polecat.rundir import RunDir
+from tests.asking.launch.helpers import MARK, marked_processes, until
 from tests.end_to_end.conftest import Bench
 from tests.end_to_end.test_engine import many
 from tests.fake_answers import error
@@ -50,10 +53,14 @@ def interrupted(bench: Bench, how: signal.Signals, after: int) -> None:
     options = ["-p", "no:cacheprovider", "--polecat-model=fake", "--polecat-allow-unproven"]
     command = [sys.executable, "-m", "pytest", *options, "."]
     workers = ["-n2"] if bench.xdist else []
-    process = subprocess.Popen([*command, *workers], cwd=bench.folder, stdout=subprocess.DEVNULL)
+    mark = secrets.token_hex(8)
+    environment = {**os.environ, MARK: mark}
+    process = subprocess.Popen([*command, *workers], cwd=bench.folder, env=environment, stdout=subprocess.DEVNULL)
     assert reached.wait(60)
     process.send_signal(how)
     process.wait(60)
+    # A worker of a killed pytest may still write down what has just arrived.
+    assert until(lambda: not marked_processes(mark))
     bench.server.replies = lambda _: "fine"
 
 
