@@ -63,12 +63,10 @@ class DirectConnection:
         reader, writer = await self._connected()
         headers = [*self._headers, (b"content-length", b"%d" % len(body))]
         try:
-            head = self._protocol.send(h11.Request(method=method, target=target, headers=headers))
-            end = self._protocol.send(h11.EndOfMessage()) if not body else self._protocol.send(h11.Data(body))
+            request = h11.Request(method=method, target=target, headers=headers)
+            parts = [request, h11.Data(body), h11.EndOfMessage()] if body else [request, h11.EndOfMessage()]
             # Nothing waits for the server to take it all: one that refuses a long request answers before that.
-            writer.write((head or b"") + (end or b""))
-            if body:
-                self._protocol.send(h11.EndOfMessage())
+            writer.write(b"".join(self._protocol.send(part) or b"" for part in parts))
             await self._receive(reader, inbox)
         except h11.ProtocolError as error:
             raise ConnectionError(str(error)) from error

@@ -55,9 +55,9 @@ class Ledger:
             self.other_failures += not only_missed
         slim = {key: value for key, value in record.items() if key not in {"findings", "replies"}}
         before = self.attempts.get(report.nodeid)
-        verdict = Result.of(case or Case.model_validate(record), record)
-        self.attempts[report.nodeid] = verdict
-        self.earned += verdict.earned - (before.earned if before else 0)
+        result = Result.of(case or Case.model_validate(record), record)
+        self.attempts[report.nodeid] = result
+        self.earned += result.earned - (before.earned if before else 0)
         return slim
 
     def _take_note(self, report: pytest.TestReport, *, subtest: bool) -> None:
