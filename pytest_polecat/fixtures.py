@@ -6,6 +6,7 @@ Every rung can be overridden in a conftest.py. Nothing heavy is imported here: t
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pytest_polecat.asking.asker import Asked
     from pytest_polecat.asking.conversation import Conversation
     from pytest_polecat.asking.model import Model, ServerHandle
     from pytest_polecat.grading.readable import ReadableReply
@@ -24,19 +26,28 @@ if TYPE_CHECKING:
     from pytest_polecat.sandbox.sandbox import Sandbox
 
 
-def _asking(item: pytest.Item) -> ItemHooks:
+def _item(case: CaseParam) -> pytest.Item:
+    if case.item is None:
+        pytest.skip("no model was named: choose one with --polecat-model=NAME")
+    return case.item
+
+
+def _asking(case: CaseParam) -> ItemHooks:
     from pytest_polecat.items import ASKING
 
-    asking = item.config.stash.get(ASKING, None)
-    if asking is None:
+    return _item(case).config.stash[ASKING]
+
+
+def _profile(case: CaseParam) -> Profile:
+    if case.profile is None:
         pytest.skip("no model was named: choose one with --polecat-model=NAME")
-    return asking
+    return _asking(case).profiles[case.profile]
 
 
-def _sitting(item: pytest.Item) -> Sitting:
+def _sitting(case: CaseParam) -> Sitting:
     from pytest_polecat.items import SITTING
 
-    sitting: Sitting | None = item.stash.get(SITTING, None)
+    sitting: Sitting | None = _item(case).stash.get(SITTING, None)
     if sitting is None:
         raise pytest.UsageError("this test is no question: decorate it with @polecat.question or @polecat.suite")
     return sitting
@@ -48,6 +59,24 @@ def _question(case: CaseParam) -> Question:
     return case.entry.question
 
 
+def _replies(case: CaseParam, asked: Asked) -> tuple[ReadableReply, ...]:
+    from pytest_polecat.errors import ServerError
+    from pytest_polecat.grading.readable import FROM_REASONING, ReadableReply, answering
+
+    sitting = _sitting(case)
+    sitting.asked = asked
+    if asked.not_applicable:
+        pytest.skip(asked.not_applicable)
+    error = asked.replies[-1].error
+    if error is not None and error.mode.infrastructure:
+        raise ServerError(error.message, error.mode)
+    graded = [answering(reply, _question(case).answer_from) for reply in asked.replies]
+    if any(read is not reply for read, reply in zip(graded, asked.replies, strict=True)):
+        sitting.asked = replace(asked, replies=tuple(graded))
+        sitting.flags.append(FROM_REASONING)
+    return tuple(ReadableReply.of(reply) for reply in graded)
+
+
 @pytest.fixture
 def polecat_case() -> CaseParam:
     """What the item stands for; the plugin parametrizes it."""
@@ -55,26 +84,17 @@ def polecat_case() -> CaseParam:
 
 
 @pytest.fixture
-def polecat_item(request: pytest.FixtureRequest) -> pytest.Item:
-    """The item itself, which the fixtures below look at: a request for each of them would cost as much as they do."""
-    item: pytest.Item = request.node
-    return item
-
-
-@pytest.fixture
-def profile(polecat_item: pytest.Item, polecat_case: CaseParam) -> Profile:
+def profile(polecat_case: CaseParam) -> Profile:
     """The profile of the model to ask; the test is skipped when the user named none."""
-    if polecat_case.profile is None:
-        pytest.skip("no model was named: choose one with --polecat-model=NAME")
-    return _asking(polecat_item).profiles[polecat_case.profile]
+    return _profile(polecat_case)
 
 
 @pytest.fixture
-def server(polecat_item: pytest.Item, profile: Profile) -> ServerHandle:
+def server(polecat_case: CaseParam, profile: Profile) -> ServerHandle:
     """The profile's server. It starts when first asked; `server.url` and `server.served` wait for it."""
     from pytest_polecat.asking.model import ServerHandle
 
-    return ServerHandle(profile, _asking(polecat_item).engine)
+    return ServerHandle(profile, _asking(polecat_case).engine)
 
 
 @pytest.fixture
@@ -93,27 +113,13 @@ def question(polecat_case: CaseParam) -> Question:
 
 
 @pytest.fixture
-def polecat_replies(polecat_item: pytest.Item, polecat_case: CaseParam, model: Model) -> tuple[ReadableReply, ...]:
+def polecat_replies(polecat_case: CaseParam, model: Model) -> tuple[ReadableReply, ...]:
     """The replies of the question's conversation, one for each turn that was reached.
 
     What the model caused is in the replies; only a fault of ours or the machine's raises. Where the question says
     `answer_from: reasoning_if_empty`, an empty reply has its reasoning as content, and the attempt is flagged.
     """
-    from pytest_polecat.errors import ServerError
-    from pytest_polecat.grading.readable import FROM_REASONING, ReadableReply, answering
-
-    sitting = _sitting(polecat_item)
-    asked = sitting.asked = model.answer(polecat_item.nodeid, polecat_case)
-    if asked.not_applicable:
-        pytest.skip(asked.not_applicable)
-    error = asked.replies[-1].error
-    if error is not None and error.mode.infrastructure:
-        raise ServerError(error.message, error.mode)
-    graded = [answering(reply, _question(polecat_case).answer_from) for reply in asked.replies]
-    if any(read is not reply for read, reply in zip(graded, asked.replies, strict=True)):
-        sitting.asked = replace(asked, replies=tuple(graded))
-        sitting.flags.append(FROM_REASONING)
-    return tuple(ReadableReply.of(reply) for reply in graded)
+    return _replies(polecat_case, model.answer(_item(polecat_case).nodeid, polecat_case))
 
 
 @pytest.fixture
@@ -123,34 +129,44 @@ def reply(polecat_replies: tuple[ReadableReply, ...]) -> ReadableReply:
 
 
 @pytest.fixture
-def score(polecat_item: pytest.Item) -> Score:
+def score(polecat_case: CaseParam) -> Score:
     """Partial credit: `score.award(2, when=…, note="named group used")`."""
-    return _sitting(polecat_item).score
+    return _sitting(polecat_case).score
 
 
 @pytest.fixture
-def grade(
-    polecat_item: pytest.Item, polecat_case: CaseParam, polecat_replies: tuple[ReadableReply, ...]
-) -> Callable[[Any], None]:
+def grade(polecat_case: CaseParam, polecat_replies: tuple[ReadableReply, ...]) -> Callable[[Any], None]:
     """Grade by the question's declared checks: `grade(reply)` fails the test if any of them does not hold."""
+    return partial(_by_checks, polecat_case, polecat_replies)
 
+
+@pytest.fixture
+def polecat_grading(polecat_case: CaseParam) -> Callable[[], None]:
+    """The ladder in one step, for a data file's question: it is answered, and graded by `polecat_grading()`.
+
+    It stands for `reply` and `grade` where nobody has put a rung of their own (see `SuiteModule`): each rung costs as
+    much as asking does.
+    """
+    profile = _profile(polecat_case)
+    engine = _asking(polecat_case).engine
+    replies = _replies(polecat_case, engine.answer(_item(polecat_case).nodeid, polecat_case, profile))
+    return partial(_by_checks, polecat_case, replies, replies[-1])
+
+
+def _by_checks(case: CaseParam, replies: tuple[ReadableReply, ...], last: Any) -> None:
     def opened() -> Sandbox:
         from pytest_polecat.sandboxing import open_sandbox
 
-        return open_sandbox(polecat_item.config)
+        return open_sandbox(_item(case).config)
 
-    def by_checks(reply: Any) -> None:
-        sitting = _sitting(polecat_item)
-        ahead = sitting.asked.graded if sitting.asked and reply is polecat_replies[-1] else None
-        if isinstance(ahead, Exception):
-            raise ahead
-        replies = [*polecat_replies[:-1], reply]
-        sitting.grade = ahead or _asking(polecat_item).grader.grade(_question(polecat_case), replies, opened)
-        missed = sitting.grade.missed
-        if missed:
-            pytest.fail("; ".join(f"{finding.check}: {finding.message}" for finding in missed), pytrace=False)
-
-    return by_checks
+    sitting = _sitting(case)
+    ahead = sitting.asked.graded if sitting.asked and last is replies[-1] else None
+    if isinstance(ahead, Exception):
+        raise ahead
+    sitting.grade = ahead or _asking(case).grader.grade(_question(case), [*replies[:-1], last], opened)
+    missed = sitting.grade.missed
+    if missed:
+        pytest.fail("; ".join(f"{finding.check}: {finding.message}" for finding in missed), pytrace=False)
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ from pytest_polecat.settings import Settings
 SITTING = pytest.StashKey["Sitting"]()
 ASKING = pytest.StashKey["ItemHooks"]()
 
+_ANSWERED = frozenset({"polecat_replies", "polecat_grading"})
+"""The fixtures that take the answer to an item's question."""
 
 _AHEAD = 256
 """Answers that may wait for pytest beyond the item that it is at."""
@@ -135,7 +137,10 @@ class ItemHooks:
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """Open the item's sitting, and look ahead from here."""
         case = case_of(item)
-        if case is None or case.entry is None or case.profile is None:
+        if case is None:
+            return
+        case.item = item
+        if case.entry is None or case.profile is None:
             return
         item.stash[SITTING] = Sitting(self._cases[item], case.entry, case, self.profiles[case.profile])
         self.engine.advance(item.nodeid)
@@ -230,7 +235,7 @@ class ItemHooks:
             case = case_of(item)
             if case is None or case.entry is None or case.profile is None:
                 continue
-            if "polecat_replies" not in getattr(item, "fixturenames", ()) or _may_not_run(item):
+            if _ANSWERED.isdisjoint(getattr(item, "fixturenames", ())) or _may_not_run(item):
                 continue
             declared = isinstance(item, pytest.Function) and hasattr(item.module, ENTRIES)
             ahead = declared and self.grader.needs_sandbox(case.entry.question)

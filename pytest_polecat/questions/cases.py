@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pytest_polecat.records.question import Question, SuiteHeader, content_hash
 from pytest_polecat.records.request import NOTHING
+
+if TYPE_CHECKING:
+    import pytest
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,16 @@ class Entry:
         return content_hash(self.header.suite, defaults, self.header.system, self.question, self.grader)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class CaseParam:
     """What one test item stands for: a question (None for a free test), asked of a profile, for the nth time.
 
-    `profile` is None when the user named no model; `variant` numbers the wrong answers of `@wrong` from 1.
+    `profile` is None when the user named no model; `variant` numbers the wrong answers of `@wrong` from 1. `item` is
+    the item that runs it at present, for the fixtures: by `request` they would learn it at the price of two fixtures.
     """
 
     entry: Entry | None
     profile: str | None
     epoch: int = 1
     variant: int = 0
+    item: pytest.Item | None = None

@@ -24,7 +24,8 @@ from pytest_polecat.settings import Settings
 ENTRIES = "__polecat_entries__"
 """The attribute of a suite file's module that holds its entries."""
 
-GradeFixture = Callable[[Any], None]
+RUNGS = ("profile", "server", "model", "polecat_replies", "reply", "grade")
+"""The fixtures that a question of a suite file climbs; whoever defines one of them anew is heard."""
 
 
 class SuiteModule(pytest.Module):
@@ -35,21 +36,35 @@ class SuiteModule(pytest.Module):
     def collect(self) -> Any:
         """Load the file; a fault is a collection error of one line."""
         suite = load(self.path, self.validate_check)
-        self.obj = _module(self.path, suite.entries)
+        self.obj = _module(self.path, suite.entries, _by_rungs() if self._rung_defined_anew() else _at_once())
         return super().collect()
 
+    def _rung_defined_anew(self) -> bool:
+        known = self.session._fixturemanager.getfixturedefs  # noqa: SLF001 - what a name stands for is told nowhere else
+        return any(len(known(rung, self) or ()) != 1 for rung in RUNGS)
 
-def _module(path: Path, entries: Sequence[Entry]) -> ModuleType:
+
+def _module(path: Path, entries: Sequence[Entry], test_question: Callable[..., None]) -> ModuleType:
     module = ModuleType(path.name.split(".")[0].replace("-", "_"))
     module.__file__ = str(path)
-
-    def test_question(reply: Any, grade: GradeFixture) -> None:
-        grade(reply)
-
     test_question.__module__ = module.__name__
     setattr(module, ENTRIES, list(entries))
     setattr(module, "test_question", test_question)  # noqa: B010
     return module
+
+
+def _by_rungs() -> Callable[..., None]:
+    def test_question(reply: Any, grade: Callable[[Any], None]) -> None:
+        grade(reply)
+
+    return test_question
+
+
+def _at_once() -> Callable[..., None]:
+    def test_question(polecat_grading: Callable[[], None]) -> None:
+        polecat_grading()
+
+    return test_question
 
 
 def collect_file(path: Path, parent: pytest.Collector, validate_check: ValidateCheck) -> pytest.Module:

@@ -1,4 +1,5 @@
 import json
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -392,19 +393,69 @@ def test_runs_go_where_the_user_wants_them(sea: Bench) -> None:
     assert not sea.runs
 
 
-def test_every_rung_of_the_ladder_can_be_overridden(bench: Bench) -> None:
-    bench.suite(SUITE)
-    bench.pytester.makeconftest("""
-        import pytest
-
-        @pytest.fixture
+RUNGS = {
+    "profile": """
         def profile(profile):
             return profile.model_copy(update={"prompt_prefix": "Shout: "})
-
-        @pytest.fixture
+    """,
+    "server": """
+        def server(server):
+            server.profile = server.profile.model_copy(update={"prompt_prefix": "Shout: "})
+            return server
+    """,
+    "model": """
+        def model(model):
+            model.profile = model.profile.model_copy(update={"prompt_prefix": "Shout: "})
+            return model
+    """,
+    "reply": """
         def reply(reply):
-            return reply.model_copy(update={"content": reply.content.lower()})
+            return reply.model_copy(update={"content": "BLUE"})
+    """,
+    "grade": """
+        def grade(grade, reply):
+            return lambda _: grade(reply.model_copy(update={"content": "BLUE"}))
+    """,
+}
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_every_rung_of_the_ladder_can_be_overridden(bench: Bench, rung: str) -> None:
+    """In the folder of the conftest.py, and there alone."""
+    for folder in ("mine", "others"):
+        (bench.folder / folder).mkdir()
+        bench.suite(
+            f"suite: {folder}\nquestions: [{{id: {folder}, prompt: Say it., checks: [{{exact: BLUE}}]}}]",
+            f"{folder}/s.polecat.yaml",
+        )
+    own = "import pytest\n\n@pytest.fixture" + textwrap.dedent(RUNGS[rung])
+    (bench.folder / "mine" / "conftest.py").write_text(own)
+    bench.server.replies = lambda body: "BLUE" if "Shout" in body["messages"][-1]["content"] else "blue"
+    bench.ask()
+    outcomes = {name: attempt.outcome for name, attempt in bench.attempts.items()}
+    assert outcomes == {"mine": Outcome.PASSED, "others": Outcome.MISSED}
+
+
+def test_a_rung_can_be_overridden_by_a_plugin_that_a_conftest_names(sea: Bench) -> None:
+    (sea.folder / "shouting.py").write_text(
+        "import pytest\n\n@pytest.fixture(name='reply')\ndef shouted(reply):\n"
+        "    return reply.model_copy(update={'content': 'blue'})\n"
+    )
+    sea.server.replies = lambda _: "?"
+    sea.pytester.makeconftest("pytest_plugins = ['shouting']")
+    sea.ask("-k", "right")
+    assert sea.attempts["right"].outcome is Outcome.PASSED
+
+
+def test_an_autouse_fixture_may_look_at_the_reply_of_a_suite_file(sea: Bench) -> None:
+    sea.pytester.makeconftest("""
+        import pytest
+
+        @pytest.fixture(autouse=True)
+        def seen(reply, request):
+            print("seen", request.node.name, reply.content)
     """)
-    bench.server.replies = lambda body: "BLUE" if "Shout: Say blue" in body["messages"][-1]["content"] else "?"
-    bench.ask("-k", "right")
-    assert bench.attempts["right"].outcome is Outcome.PASSED
+    result = sea.ask("-rA", "-k", "right")
+    assert "seen test_question[right] blue" in result.stdout.str()
+    assert len(sea.server.chats) == 1
+    assert sea.attempts["right"].outcome is Outcome.PASSED
