@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Generator, Sequence
-from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 
 from pytest_polecat.asking.identities import Identities
 from pytest_polecat.asking.launch.keeper import Servers
-from pytest_polecat.errors import PolecatError, RecordingError
+from pytest_polecat.errors import RecordingError
 from pytest_polecat.places import Place
 from pytest_polecat.questions import selftest
 from pytest_polecat.records.activity import Activity
@@ -30,6 +29,7 @@ from pytest_polecat.results.ledger import Ledger
 from pytest_polecat.settings import Settings
 
 if TYPE_CHECKING:
+    from pytest_polecat.reporting.html.pages import Pages
     from pytest_polecat.reporting.progress import Progress
     from pytest_polecat.results.proof import Proof
     from pytest_polecat.results.results import Results
@@ -62,6 +62,7 @@ class Controller:
         self._identity: Run | None = None
         self._proofs: list[Proof] = []
         self._over: Results | None = None
+        self._pages: Pages | None = None
         self._keep = not settings.selftest
 
     @property
@@ -134,6 +135,8 @@ class Controller:
         if slim is not None:
             report.polecat = slim  # type: ignore[attr-defined]
         yield
+        while slim is not None and self.workers > 1 and self.prepare():
+            pass  # the workers ask; nobody waits for us
         if slim is not None:
             report.polecat = _remembered(slim["outcome"], selftest=bool(slim.get("selftest")))  # type: ignore[attr-defined]
 
@@ -243,29 +246,27 @@ class Controller:
         """The pages that were made, by what a link to them says."""
         return {f"polecat report: {name}": page for name, page in self.reports.items() if page is not None}
 
-    def get_ready(self) -> None:
-        """Make ready to report; for when nothing else is to be done."""
-        if self.ledger is not None and not self.settings.selftest:
-            from pytest_polecat.reporting.html import page
+    def prepare(self) -> bool:
+        """Do a little of what reporting needs; for when nothing else is to be done. Whether there may be more."""
+        if self.ledger is None or self.settings.selftest:
+            return False
+        if self._pages is None:
+            from pytest_polecat.reporting.html.pages import Pages
 
             import_module("pytest_polecat.reporting.terminal")
-            with suppress(PolecatError):
-                page.get_ready()
+            self._pages = Pages(self.run, self.ledger.cases, several=len(self.profiles) > 1)
+            return True
+        return self._pages.prepare(self.ledger.attempts)
 
     def _write_pages(self) -> None:
-        from pytest_polecat.reporting.html.page import write_page
+        from pytest_polecat.reporting.html.pages import Pages
 
+        assert self.ledger is not None  # noqa: S101 - there is a run to show
         brought = self.config.hook.pytest_polecat_report_columns(config=self.config)
         columns = [column for columns in brought for column in columns]
-        asked = {case.profile for case in self.ledger.cases} if self.ledger else set()
-        for name in [name for name in self.profiles if name in asked]:
-            path = self.run.report(name if len(self.profiles) > 1 else None)
-            try:
-                write_page(self.run, name, path, columns, self._results())
-                self.reports[name] = path
-            except PolecatError as error:
-                self.reports[name] = None
-                self.notes.append(str(error))
+        pages = self._pages or Pages(self.run, self.ledger.cases, several=len(self.profiles) > 1)
+        self.reports, problems = pages.write(columns, self._results())
+        self.notes += problems
 
 
 @cache

@@ -96,12 +96,9 @@ class ItemHooks:
         share: Share,
         worker: str,
         tell: Callable[[Activity], None] | None,
-        meanwhile: Callable[[], None] | None,
+        meanwhile: Callable[[], bool] | None,
     ) -> None:
-        """`tell` is told what goes on. `meanwhile` is called while the first answers are generated.
-
-        An xdist worker has no such thing, and asks nothing before it is given its first item: nobody may be listening.
-        """
+        """`tell` is told what goes on, `meanwhile` called while pytest waits for an answer (see `Engine`)."""
         self.settings = settings
         self.profiles = profiles
         self._cases = cases
@@ -123,11 +120,20 @@ class ItemHooks:
             ahead = None
         plan = list(self._plan(items))
         grade = partial(self._grade_ahead, session.config)
-        with Engine(plan, self._make_asker, workers=share.of, ahead=ahead, grade=grade, tell=self._tell) as self.engine:
+        self.engine = Engine(
+            plan,
+            self._make_asker,
+            workers=share.of,
+            ahead=ahead,
+            grade=grade,
+            tell=self._tell,
+            meanwhile=self._meanwhile,
+        )
+        with self.engine:
             session.config.stash[ASKING] = self
-            if self._meanwhile is not None and plan:
+            # A worker asks when it is given its first item: before that, nobody may be listening.
+            if plan and not self._worker:
                 self.engine.advance(plan[0].nodeid)
-                self._meanwhile()
             try:
                 return (yield)
             finally:

@@ -34,6 +34,7 @@ from pytest_polecat.records.base import lean
 from pytest_polecat.records.run import Run, SandboxRun
 
 _Key = TypeVar("_Key", bound=Hashable)
+_Object = TypeVar("_Object")
 
 _BLOCK = 1 << 16
 _NUMBERS = count()
@@ -236,9 +237,20 @@ class RunDir:
         )
 
 
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
+
 def json_line(value: object) -> bytes:
     """One line of JSON. ASCII only, so that nothing a model wrote (a lone surrogate) can break the file."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+    return _encode(value).encode() + b"\n"
+
+
+def line_count(file: Path) -> int:
+    """The whole lines of a file; none if it does not exist."""
+    if not file.exists():
+        return 0
+    with file.open("rb") as content:
+        return sum(block.count(b"\n") for block in iter(lambda: content.read(_BLOCK), b""))
 
 
 def read_bytes(file: str) -> bytes:
@@ -264,36 +276,58 @@ def read_jsonl(file: Path, until: int | None = None) -> Iterator[dict[str, Any]]
                 yield json.loads(line)
 
 
-class LineIndex(Generic[_Key]):
-    """The objects of a JSONL file by a key, read one at a time; the last one of a key counts.
+class LineIndex(Generic[_Key, _Object]):
+    """The objects of a JSONL file by a key, read one at a time.
 
-    Keys are remembered by their digests, which take a quarter of the room.
+    Asked in the order of the file it reads each line once; what it passes over it remembers, by the digest of the key,
+    which takes a quarter of the room. `read` makes an object of what a line says. The last one of a key counts where
+    keys are `repeated`: the file is then read to its end first, else no further than is asked for.
     """
 
-    def __init__(self, file: Path, key: Callable[[dict[str, Any]], _Key]) -> None:
+    def __init__(
+        self,
+        file: Path,
+        read: Callable[[dict[str, Any]], _Object],
+        key: Callable[[_Object], _Key],
+        *,
+        repeated: bool = False,
+    ) -> None:
+        self._read = read
+        self._key = key
         self._places: dict[bytes, int] = {}
+        self._passed = 0
         self._file = file.open("rb") if file.exists() else BytesIO()
-        try:
-            self._read(key)
-        except BaseException:
-            self.close()
-            raise
+        if repeated:
+            try:
+                self._search(None)
+            except BaseException:
+                self.close()
+                raise
 
-    def _read(self, key: Callable[[dict[str, Any]], _Key]) -> None:
-        at = 0
-        for line in self._file:
-            if line.endswith(b"\n") and line.strip():
-                self._places[_digest(key(json.loads(line)))] = at
-            at += len(line)
-
-    def get(self, key: _Key) -> dict[str, Any] | None:
+    def get(self, key: _Key) -> _Object | None:
         """The object with this key."""
-        place = self._places.get(_digest(key))
+        digest = _digest(key)
+        place = self._places.get(digest)
         if place is None:
-            return None
+            return self._search(digest)
         self._file.seek(place)
-        found: dict[str, Any] = json.loads(self._file.readline())
-        return found
+        return self._read(json.loads(self._file.readline()))
+
+    def _search(self, wanted: bytes | None) -> _Object | None:
+        """Read on, until something with this digest is found."""
+        self._file.seek(self._passed)
+        for line in self._file:
+            if not line.endswith(b"\n"):
+                break  # it is being written, or was torn
+            place, self._passed = self._passed, self._passed + len(line)
+            if not line.strip():
+                continue
+            found = self._read(json.loads(line))
+            digest = _digest(self._key(found))
+            self._places[digest] = place
+            if digest == wanted:
+                return found
+        return None
 
     def close(self) -> None:
         """Close the file."""

@@ -125,7 +125,7 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
     worker = getattr(config, "workerinput", {}).get("workerid", "")
     tell = partial(run.tell_activity, worker) if worker else None
     controller = controller_of(config) if given is None else None
-    meanwhile = controller.get_ready if controller else None
+    meanwhile = controller.prepare if controller else None
     hooks = ItemHooks(settings, selection.cases, profiles, grader, make_asker, share, worker, tell, meanwhile)
     config.pluginmanager.register(hooks, "polecat-items")
     if controller is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -58,6 +59,8 @@ class Engine:
     `ahead` is how far beyond the item that pytest is at questions may be asked. None stands for the width: with `-x` or
     `--maxfail` little is to be asked in vain. `grade` grades answers by declared checks, in threads, so that grading
     need not wait for pytest either; what it raises is its result. `tell` is called twice a second with what goes on.
+    `meanwhile` is called, again and again, while pytest waits for an answer: it does a millisecond's work, and tells
+    whether there is more.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Engine:
         ahead: int | None,
         grade: Callable[[CaseParam, Asked], object] | None = None,
         tell: Callable[[Activity], None] | None = None,
+        meanwhile: Callable[[], bool] | None = None,
     ) -> None:
         self._plan = plan
         self._index = {planned.nodeid: index for index, planned in enumerate(plan)}
@@ -77,6 +81,7 @@ class Engine:
         self._ahead = ahead
         self._grade = grade
         self._tell = tell
+        self._meanwhile = meanwhile
         self._answers: dict[int, Future[Asked]] = {}
         self._current = 0
         self._next = 0
@@ -145,7 +150,10 @@ class Engine:
             asked: Asked = self.call(self._ask_now, case, profile)
             return asked
         # The loop adds answers, and only this takes any away: one that is there can be had without asking the loop.
-        return (self._answers.pop(index, None) or self._portal.call(self._future, index)).result()
+        future = self._answers.pop(index, None) or self._portal.call(self._future, index)
+        while self._meanwhile is not None and not future.done() and self._meanwhile():
+            time.sleep(0)  # the loop's thread must not wait for the interpreter until all the work is done
+        return future.result()
 
     def call(self, function: Callable[..., Any], *args: object) -> Any:
         """Run a coroutine function in the engine's loop and wait for its result; Ctrl-C interrupts the wait."""

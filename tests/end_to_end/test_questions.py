@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_polecat.records.outcome import FailureMode, Outcome
+from pytest_polecat.reporting.html.page import write_page
 from tests.end_to_end.conftest import Bench
 
 SUITE = """\
@@ -385,6 +386,13 @@ def test_a_bad_option_is_a_usage_error_of_one_line(bench: Bench, args: list[str]
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([expected])
     assert "Traceback" not in output
+
+
+def test_the_page_of_a_session_is_the_one_that_its_run_folder_gives(sea: Bench) -> None:
+    sea.ask("--polecat-epochs=4")
+    made = (sea.run.path / "report.html").read_bytes()
+    write_page(sea.run, "fake", sea.run.path / "again.html")
+    assert (sea.run.path / "again.html").read_bytes() == made
 
 
 def test_runs_go_where_the_user_wants_them(sea: Bench) -> None:

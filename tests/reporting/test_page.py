@@ -235,14 +235,17 @@ def test_the_policy_allows_the_one_script_and_nothing_from_outside(full_page: st
     assert not re.search(r'(src|href|action)="(?!#|data:,")', full_page)
 
 
-def test_the_template_marks_nothing_as_safe() -> None:
-    template = (Path(page_module.__file__).parent / "page.html.jinja").read_text()
-    assert not re.search(r"\|\s*safe|autoescape|Markup", template)
+def test_the_templates_mark_nothing_as_safe() -> None:
+    templates = sorted(Path(page_module.__file__).parent.glob("*.jinja"))
+    assert [template.name for template in templates] == ["entry.html.jinja", "page.html.jinja"]
+    for template in templates:
+        assert not re.search(r"\|\s*safe|autoescape|Markup", template.read_text())
 
 
 def test_without_jinja_the_error_says_how_to_get_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rundir = write_run(tmp_path, [Story("a")])
     page_module._template.cache_clear()
+    page_module._environment.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(PolecatError, match=r"pip install 'pytest-polecat\[report\]'.*polecat report RUN") as caught:
         write_page(rundir, PROFILE, rundir.report())

@@ -2,9 +2,11 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,7 +22,7 @@ from pytest_polecat.reporting.html.kept import Exchange, declared, exchanges
 from pytest_polecat.reporting.text import Clipped, shortened
 from pytest_polecat.results.results import Results
 from pytest_polecat.results.summary import ProfileSummary, number, paired
-from pytest_polecat.rundir import LineIndex, RunDir
+from pytest_polecat.rundir import LineIndex, RunDir, line_count
 
 CONTENT_LIMIT = 16 * 1024
 """Characters of a reply that are shown; of one that passed, and of reasoning, a quarter."""
@@ -72,6 +74,48 @@ class Entry:
         return f"{'–' if self.earned is None else number(self.earned)}/{number(self.case.points)}"
 
 
+class EntryReader:
+    """Reads the entries of a page out of a run's folder, one at a time: least work in the order of the attempts."""
+
+    def __init__(
+        self, rundir: RunDir, cases: Sequence[Case], columns: Sequence[Column] = (), *, repeated: bool = False
+    ) -> None:
+        """`cases` are all that the page lists. `repeated`: some may have been attempted more than once."""
+        self._rundir = rundir
+        self._columns = columns
+        self._limit = max(_SHORTEST, min(CONTENT_LIMIT, _PAGE // max(1, len(cases))))
+        self._attempts = LineIndex(rundir.attempts_file, Attempt.model_validate, attrgetter("key"), repeated=repeated)
+        self._questions = LineIndex(rundir.questions_file, dict[str, Any], itemgetter("hash"))
+
+    def entry(self, case: Case) -> Entry:
+        """The entry of a case."""
+        attempt = self._attempts.get(case.key)
+        cells = _cells(attempt, self._columns)
+        return _entry(self._rundir, case, attempt, self._questions.get(case.hash), self._limit, cells)
+
+    def close(self) -> None:
+        """Close the files."""
+        self._attempts.close()
+        self._questions.close()
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The entries of a page, made one after the other as often as they are asked for: all at once take much memory.
+
+    `repeated`: some case was attempted more than once, and the last attempt counts.
+    """
+
+    rundir: RunDir
+    cases: Sequence[Case]
+    columns: Sequence[Column]
+    repeated: bool
+
+    def __iter__(self) -> Iterator[Entry]:
+        with closing(EntryReader(self.rundir, self.cases, self.columns, repeated=self.repeated)) as reader:
+            yield from map(reader.entry, self.cases)
+
+
 @dataclass(frozen=True)
 class PageData:
     """Everything on the page of one profile in a run."""
@@ -82,7 +126,7 @@ class PageData:
     facts: Mapping[str, Sequence[Fact]]
     error: str
     summary: ProfileSummary
-    entries: Iterable[Entry]
+    entries: Entries
     outcomes: Mapping[str, int]
     headings: tuple[str, ...] = ()
 
@@ -90,27 +134,6 @@ class PageData:
     def infrastructure(self) -> frozenset[str]:
         """The failure modes that are not the model's doing."""
         return frozenset(mode.value for mode in FailureMode if mode.infrastructure)
-
-
-class Entries:
-    """The entries of a page, made one after the other as often as they are asked for: all at once take much memory."""
-
-    def __init__(self, rundir: RunDir, cases: Sequence[Case], columns: Sequence[Column]) -> None:
-        self._rundir = rundir
-        self._cases = cases
-        self._columns = columns
-        self._limit = max(_SHORTEST, min(CONTENT_LIMIT, _PAGE // max(1, len(cases))))
-
-    def __iter__(self) -> Iterator[Entry]:
-        with (
-            closing(LineIndex(self._rundir.attempts_file, lambda line: Case.model_validate(line).key)) as attempts,
-            closing(LineIndex(self._rundir.questions_file, lambda line: str(line["hash"]))) as questions,
-        ):
-            for case in self._cases:
-                found = attempts.get(case.key)
-                attempt = None if found is None else Attempt.model_validate(found)
-                entry = _entry(self._rundir, case, attempt, questions.get(case.hash), self._limit)
-                yield replace(entry, cells=_cells(attempt, self._columns))
 
 
 def page_data(rundir: RunDir, profile: str, columns: Sequence[Column] = (), results: Results | None = None) -> PageData:
@@ -127,6 +150,7 @@ def page_data(rundir: RunDir, profile: str, columns: Sequence[Column] = (), resu
     mine = [case for case in results.cases if case.profile == profile]
     found = Counter(attempt.outcome.value if attempt else NOT_RUN for _, attempt in paired(mine, results.attempts))
     served = run.profiles.get(profile)
+    repeated = line_count(rundir.attempts_file) != len({attempt.key for attempt in results.attempts})
     return PageData(
         profile=profile,
         run_id=run.id,
@@ -134,7 +158,7 @@ def page_data(rundir: RunDir, profile: str, columns: Sequence[Column] = (), resu
         facts=facts_of_run(run, profile),
         error=(served.error or "") if served else "",
         summary=summary,
-        entries=Entries(rundir, mine, columns),
+        entries=Entries(rundir, mine, columns, repeated),
         outcomes={name: found[name] for name in GLYPHS if found[name]},
         headings=tuple(column.heading for column in columns),
     )
@@ -151,7 +175,14 @@ def _status(run: Run, summary: ProfileSummary) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _entry(rundir: RunDir, case: Case, attempt: Attempt | None, asked: Mapping[str, Any] | None, longest: int) -> Entry:
+def _entry(
+    rundir: RunDir,
+    case: Case,
+    attempt: Attempt | None,
+    asked: Mapping[str, Any] | None,
+    longest: int,
+    cells: tuple[str, ...],
+) -> Entry:
     question = _question(asked)
     outcome = attempt.outcome.value if attempt else NOT_RUN
     limit = longest // 4 if outcome == Outcome.PASSED else longest
@@ -176,6 +207,7 @@ def _entry(rundir: RunDir, case: Case, attempt: Attempt | None, asked: Mapping[s
         system=next((exchange.system for exchange in said if exchange.system), None),
         exchanges=said,
         again=_command(case),
+        cells=cells,
     )
 
 
@@ -198,4 +230,7 @@ def _question(line: Mapping[str, Any] | None) -> Question | None:
 
 def _command(case: Case) -> str:
     how = "--polecat-selftest" if case.profile.startswith("@") else f"--polecat-model={case.profile}"
-    return shlex.join(["pytest", how, case.nodeid])
+    return f"pytest {_quoted(how)} {shlex.quote(case.nodeid)}"
+
+
+_quoted = lru_cache(shlex.quote)

@@ -17,6 +17,8 @@ _PROMPT_LIMIT = 16 * 1024
 _SMALL_LIMIT = 4 * 1024
 _CALLS_SHOWN = 20
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 
 @dataclass(frozen=True)
 class Said:
@@ -48,7 +50,7 @@ class Exchange:
     answer: Spoken | None = None
     finish_reason: str = ""
     error: str = ""
-    timings: tuple[tuple[str, str], ...] = ()
+    timings: tuple[str, ...] = ()
     sent: Clipped | None = None
     file: str = ""
     reference: Spoken | None = None
@@ -86,18 +88,18 @@ def _exchange(rundir: RunDir, key: str, limit: int) -> Exchange:
     file = f"replies/{key}.json"
     kept = _read(rundir, key)
     request = kept.get("request")
-    exchange = _request(request) if isinstance(request, dict) else Exchange()
+    sent = _request(request) if isinstance(request, dict) else {}
     try:
         reply = Reply.model_validate(kept["reply"])
     except (KeyError, ValidationError):
-        return replace(exchange, file=file)
-    return replace(
-        exchange,
+        return Exchange(file=file, **sent)
+    return Exchange(
         file=file,
         answer=_spoken(reply, limit),
         finish_reason=reply.finish_reason or "",
         error=reply.error.message if reply.error else "",
         timings=_timings(reply),
+        **sent,
     )
 
 
@@ -116,7 +118,8 @@ def _read(rundir: RunDir, key: str) -> dict[str, Any]:
     return parts if data.isascii() and b"\\ud" not in data else without_surrogates(parts)
 
 
-def _request(request: Mapping[str, Any]) -> Exchange:
+def _request(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an exchange that tell what was asked."""
     messages = [message for message in _list(request.get("messages")) if isinstance(message, dict)]
     said = [
         Said(str(message.get("role", "?")), clip(_text(message.get("content")), _PROMPT_LIMIT)) for message in messages
@@ -125,11 +128,11 @@ def _request(request: Mapping[str, Any]) -> Exchange:
     answered = max((index for index, one in enumerate(said) if one.role == "assistant"), default=-1)
     system = [one.text for one in said if one.role in ("system", "developer")]
     sent = {name: value for name, value in request.items() if name != "messages" and value not in (None, [], {}, ())}
-    return Exchange(
-        prompt=tuple(one for one in said[answered + 1 :] if one.role not in ("system", "developer")),
-        system=system[0] if system else None,
-        sent=clip(json.dumps(sent, ensure_ascii=False), _SMALL_LIMIT),
-    )
+    return {
+        "prompt": tuple(one for one in said[answered + 1 :] if one.role not in ("system", "developer")),
+        "system": system[0] if system else None,
+        "sent": clip(_encode(sent), _SMALL_LIMIT),
+    }
 
 
 def _list(value: object) -> list[Any]:
@@ -159,7 +162,7 @@ def _spoken(answer: Reply | Answer, limit: int) -> Spoken:
     )
 
 
-def _timings(reply: Reply) -> tuple[tuple[str, str], ...]:
+def _timings(reply: Reply) -> tuple[str, ...]:
     """The raw counts and milliseconds as they were measured; rates are not derived here."""
     facts: list[tuple[str, object]] = [
         ("prompt tokens", reply.usage.prompt_tokens),
@@ -169,7 +172,7 @@ def _timings(reply: Reply) -> tuple[tuple[str, str], ...]:
     ]
     if reply.timings is not None:
         facts += _measured(reply.timings)
-    return tuple((label, str(value)) for label, value in facts if value is not None)
+    return tuple(f"{label}: {value}" for label, value in facts if value is not None)
 
 
 def _measured(timings: Timings) -> list[tuple[str, object]]:

@@ -3,14 +3,15 @@
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Container, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_polecat.errors import PolecatError
+from pytest_polecat.records.attempt import Case
 from pytest_polecat.reporting.columns import Column
-from pytest_polecat.reporting.html.data import GLYPHS, PageData, page_data
+from pytest_polecat.reporting.html.data import GLYPHS, Entry, EntryReader, PageData, page_data
 from pytest_polecat.reporting.text import one_line, visible
 from pytest_polecat.results.results import Results
 from pytest_polecat.results.summary import number, percent, points
@@ -18,37 +19,87 @@ from pytest_polecat.rundir import RunDir, write_atomically
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
+    from markupsafe import Markup
 
 _HERE = Path(__file__).parent
 
 
 def write_page(
-    run: RunDir, profile: str, path: Path, columns: Sequence[Column] = (), results: Results | None = None
+    run: RunDir,
+    profile: str,
+    path: Path,
+    columns: Sequence[Column] = (),
+    results: Results | None = None,
+    listing: "Listing | None" = None,
 ) -> None:
     """Write the page of one profile in a run. Raises PolecatError without jinja2, or if the run can't be read.
 
-    `columns` and `results` as `page_data` takes them.
+    `columns` and `results` as `page_data` takes them; `listing` what was made of the page before.
     """
-    pieces = _template().stream(page=page_data(run, profile, columns, results))
+    data = page_data(run, profile, columns, results)
+    # What was made ahead shows the first attempt at a case, and no columns.
+    ahead = listing if not (data.entries.repeated or columns) else None
+    pieces = _template("page").stream(page=data, listing=_listed(data) if ahead is None else ahead)
     pieces.enable_buffering(64)
     write_atomically(path, (piece.encode("utf-8", "replace") for piece in pieces))
 
 
 def render(data: PageData) -> str:
     """The page as HTML. Pure: equal data, equal page."""
-    return _template().render(page=data)
+    return _template("page").render(page=data, listing=_listed(data))
 
 
-def get_ready() -> None:
-    """Do what any page needs, before one is asked for. Raises PolecatError without jinja2."""
-    _template()
+class Listing:
+    """The entries of a page in HTML, which can be made ahead: one at a time, while there is nothing better to do.
+
+    `cases` are all that the page lists; `room` is how many bytes may be made ahead. Raises PolecatError without jinja2.
+    """
+
+    def __init__(self, rundir: RunDir, cases: Sequence[Case], room: int) -> None:
+        self._html = _html_of(cases)
+        self._reader = EntryReader(rundir, cases)
+        self._cases = cases
+        self._room = room
+        self._ahead: list[bytes] = []
+
+    def prepare(self, finished: Container[str]) -> bool:
+        """Make the next entry, if its test item is finished and there is room; whether it was made."""
+        at = len(self._ahead)
+        if at == len(self._cases) or self._room <= 0 or self._cases[at].nodeid not in finished:
+            return False
+        piece = self._html(self._reader.entry(self._cases[at])).encode("utf-8", "replace")
+        self._room -= len(piece)
+        self._ahead.append(piece)
+        return True
+
+    def __iter__(self) -> "Iterator[Markup]":
+        from markupsafe import Markup
+
+        yield from (Markup(piece.decode()) for piece in self._ahead)  # noqa: S704 (a template's, escaped)
+        yield from (self._html(self._reader.entry(case)) for case in self._cases[len(self._ahead) :])
+
+    def close(self) -> None:
+        """Close the files of the run."""
+        self._reader.close()
+
+
+def _listed(data: PageData) -> "Iterator[Markup]":
+    return map(_html_of(data.entries.cases), data.entries)
+
+
+def _html_of(cases: Sequence[Case]) -> "Callable[[Entry], Markup]":
+    """What makes HTML of an entry on a page that lists these."""
+    listed: Callable[..., Markup] = _template("entry").module.listed  # type: ignore[attr-defined]
+    suites = len({case.suite for case in cases}) > 1
+    return partial(listed, suites=suites, epochs=any(case.epoch > 1 for case in cases))
 
 
 @cache
-def _template() -> "Template":
-    return _environment().get_template("page.html.jinja")
+def _template(name: str) -> "Template":
+    return _environment().get_template(f"{name}.html.jinja")
 
 
+@cache
 def _environment() -> "Environment":
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
