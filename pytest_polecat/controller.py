@@ -199,6 +199,8 @@ class Controller:
     def pytest_unconfigure(self) -> None:
         """Whatever happened, nothing of ours outlives pytest."""
         self.servers.stop()
+        if self._pages is not None:
+            self._pages.close()
         self.run.release()
         if not self._keep:
             shutil.rmtree(self.run.path, ignore_errors=True)

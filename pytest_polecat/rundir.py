@@ -279,9 +279,9 @@ def read_jsonl(file: Path, until: int | None = None) -> Iterator[dict[str, Any]]
 class LineIndex(Generic[_Key, _Object]):
     """The objects of a JSONL file by a key, read one at a time.
 
-    Asked in the order of the file it reads each line once; what it passes over it remembers, by the digest of the key,
-    which takes a quarter of the room. `read` makes an object of what a line says. The last one of a key counts where
-    keys are `repeated`: the file is then read to its end first, else no further than is asked for.
+    Asked in the order of the file it reads each line once, no further than is asked for, and remembers nothing. Else it
+    remembers where which key stands, by a digest, which takes a quarter of the room. `read` makes an object of what a
+    line says. Where keys are `repeated`, the last one of a key counts.
     """
 
     def __init__(
@@ -294,40 +294,42 @@ class LineIndex(Generic[_Key, _Object]):
     ) -> None:
         self._read = read
         self._key = key
-        self._places: dict[bytes, int] = {}
+        self._places: dict[bytes, int] | None = {} if repeated else None
         self._passed = 0
+        self._latest: _Object | None = None
         self._file = file.open("rb") if file.exists() else BytesIO()
-        if repeated:
-            try:
-                self._search(None)
-            except BaseException:
-                self.close()
-                raise
 
     def get(self, key: _Key) -> _Object | None:
         """The object with this key."""
-        digest = _digest(key)
-        place = self._places.get(digest)
-        if place is None:
-            return self._search(digest)
-        self._file.seek(place)
+        if self._latest is None or self._key(self._latest) != key:
+            self._latest = self._in_order(key) if self._places is None else self._anywhere(key, self._places)
+        return self._latest
+
+    def _in_order(self, key: _Key) -> _Object | None:
+        found = next((each for _, each in self._further() if self._key(each) == key), None)
+        if found is not None:
+            return found
+        self._places, self._passed = {}, 0
+        return self._anywhere(key, self._places)
+
+    def _anywhere(self, key: _Key, places: dict[bytes, int]) -> _Object | None:
+        for place, each in self._further():
+            places[_digest(self._key(each))] = place
+        place_of_key = places.get(_digest(key))
+        if place_of_key is None:
+            return None
+        self._file.seek(place_of_key)
         return self._read(json.loads(self._file.readline()))
 
-    def _search(self, wanted: bytes | None) -> _Object | None:
-        """Read on, until something with this digest is found."""
+    def _further(self) -> Iterator[tuple[int, _Object]]:
+        """The objects from where reading stopped, and where each begins; without a last line that is not whole yet."""
         self._file.seek(self._passed)
         for line in self._file:
             if not line.endswith(b"\n"):
-                break  # it is being written, or was torn
+                return
             place, self._passed = self._passed, self._passed + len(line)
-            if not line.strip():
-                continue
-            found = self._read(json.loads(line))
-            digest = _digest(self._key(found))
-            self._places[digest] = place
-            if digest == wanted:
-                return found
-        return None
+            if line.strip():
+                yield place, self._read(json.loads(line))
 
     def close(self) -> None:
         """Close the file."""

@@ -33,7 +33,7 @@ class Entry:
         return content_hash(self.header.suite, defaults, self.header.system, self.question, self.grader)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class CaseParam:
     """What one test item stands for: a question (None for a free test), asked of a profile, for the nth time.
 

@@ -233,9 +233,11 @@ def _tool(value: object) -> object:
 
 def content_hash(*parts: object) -> str:
     """A short, stable hash (16 hex digits of SHA-256) of JSON-able values."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=_dump)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(_canonical(parts).encode()).hexdigest()[:16]
 
 
 def _dump(value: Any) -> Any:
     return value.model_dump(mode="json", exclude_defaults=True)
+
+
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=_dump).encode

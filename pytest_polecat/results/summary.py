@@ -8,7 +8,7 @@ from math import fsum
 from statistics import median
 from typing import TypeVar
 
-from pytest_polecat.records.attempt import Case, Graded
+from pytest_polecat.records.attempt import Case, Graded, Key
 from pytest_polecat.records.outcome import FailureMode, Outcome
 from pytest_polecat.results.statistics import Interval, wilson
 
@@ -133,12 +133,17 @@ class ProfileSummary:
 
 
 def paired(cases: Sequence[Case], attempts: Iterable[_Counted]) -> list[tuple[Case, _Counted | None]]:
-    """Each selected test item with its attempt. Of several attempts (reruns) the last counts.
+    """Each selected test item with its attempt.
 
     Attempts at what was not selected are left out: an earlier session of a resumed run may have asked more.
     """
-    last = {attempt.key: attempt for attempt in attempts}
-    return [(case, last.get(case.key)) for case in cases]
+    latest = latest_by_key(attempts)
+    return [(case, latest.get(case.key)) for case in cases]
+
+
+def latest_by_key(attempts: Iterable[_Counted]) -> dict[Key, _Counted]:
+    """The attempts that count: of several at one case (reruns) the last."""
+    return {attempt.key: attempt for attempt in attempts}
 
 
 def summarise(cases: Sequence[Case], attempts: Iterable[Graded], *, deselected: int) -> dict[str, ProfileSummary]:

@@ -21,7 +21,7 @@ from pytest_polecat.reporting.html.facts import Fact, facts_of_run
 from pytest_polecat.reporting.html.kept import Exchange, declared, exchanges
 from pytest_polecat.reporting.text import Clipped, shortened
 from pytest_polecat.results.results import Results
-from pytest_polecat.results.summary import ProfileSummary, number, paired
+from pytest_polecat.results.summary import ProfileSummary, latest_by_key, number
 from pytest_polecat.rundir import LineIndex, RunDir, line_count
 
 CONTENT_LIMIT = 16 * 1024
@@ -148,9 +148,11 @@ def page_data(rundir: RunDir, profile: str, columns: Sequence[Column] = (), resu
         known = ", ".join(sorted(results.summaries)) or "none"
         raise PolecatError(f"{rundir.path} holds nothing of the profile {profile!r}; it holds: {known}")
     mine = [case for case in results.cases if case.profile == profile]
-    found = Counter(attempt.outcome.value if attempt else NOT_RUN for _, attempt in paired(mine, results.attempts))
+    latest = latest_by_key(results.attempts)
+    attempts = (latest.get(case.key) for case in mine)
+    found = Counter(attempt.outcome.value if attempt else NOT_RUN for attempt in attempts)
     served = run.profiles.get(profile)
-    repeated = line_count(rundir.attempts_file) != len({attempt.key for attempt in results.attempts})
+    repeated = line_count(rundir.attempts_file) != len(latest)
     return PageData(
         profile=profile,
         run_id=run.id,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from pytest_polecat.errors import PolecatError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _HERE = Path(__file__).parent
+
+_BLOCK = 1 << 12
 
 
 def write_page(
@@ -52,34 +55,37 @@ def render(data: PageData) -> str:
 class Listing:
     """The entries of a page in HTML, which can be made ahead: one at a time, while there is nothing better to do.
 
-    `cases` are all that the page lists; `room` is how many bytes may be made ahead. Raises PolecatError without jinja2.
+    `cases` are all that the page lists. What is made ahead waits in a file without a name, which goes away with the
+    process. Raises PolecatError without jinja2.
     """
 
-    def __init__(self, rundir: RunDir, cases: Sequence[Case], room: int) -> None:
+    def __init__(self, rundir: RunDir, cases: Sequence[Case]) -> None:
         self._html = _html_of(cases)
-        self._reader = EntryReader(rundir, cases)
         self._cases = cases
-        self._room = room
-        self._ahead: list[bytes] = []
+        self._count = 0
+        # On the disk of the run: a folder for temporary files may well be memory.
+        self._ahead = TemporaryFile("w+", dir=rundir.path, encoding="utf-8", errors="replace", newline="")  # noqa: SIM115
+        self._reader = EntryReader(rundir, cases)
 
     def prepare(self, finished: Container[str]) -> bool:
-        """Make the next entry, if its test item is finished and there is room; whether it was made."""
-        at = len(self._ahead)
-        if at == len(self._cases) or self._room <= 0 or self._cases[at].nodeid not in finished:
+        """Make the next entry, if its test item is finished; whether it was made."""
+        if self._count == len(self._cases) or self._cases[self._count].nodeid not in finished:
             return False
-        piece = self._html(self._reader.entry(self._cases[at])).encode("utf-8", "replace")
-        self._room -= len(piece)
-        self._ahead.append(piece)
+        self._ahead.write(self._html(self._reader.entry(self._cases[self._count])))
+        self._count += 1
         return True
 
     def __iter__(self) -> "Iterator[Markup]":
         from markupsafe import Markup
 
-        yield from (Markup(piece.decode()) for piece in self._ahead)  # noqa: S704 (a template's, escaped)
-        yield from (self._html(self._reader.entry(case)) for case in self._cases[len(self._ahead) :])
+        self._ahead.seek(0)
+        while block := self._ahead.read(_BLOCK):
+            yield Markup(block)  # noqa: S704 (a template's, escaped)
+        yield from (self._html(self._reader.entry(case)) for case in self._cases[self._count :])
 
     def close(self) -> None:
-        """Close the files of the run."""
+        """Close the files."""
+        self._ahead.close()
         self._reader.close()
 
 

@@ -1,7 +1,7 @@
 """The pages of a run: one for each profile that was asked, begun while the run goes on."""
 
 from collections.abc import Container, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from pytest_polecat.errors import PolecatError
@@ -10,9 +10,6 @@ from pytest_polecat.reporting.columns import Column
 from pytest_polecat.reporting.html.page import Listing, write_page
 from pytest_polecat.results.results import Results
 from pytest_polecat.rundir import RunDir
-
-_ROOM = 4 * 2**20
-"""Bytes of pages that may be made ahead."""
 
 
 class Pages:
@@ -35,11 +32,13 @@ class Pages:
         return any(self._prepare(name, finished) for name in self._cases if name not in self._unfit)
 
     def _prepare(self, name: str, finished: Container[str]) -> bool:
-        # Nothing that was broken off is used, by Ctrl-C say: it is put back when it is whole.
-        listing = self._listings.pop(name, None)
         try:
-            listing = listing or Listing(self._run, self._cases[name], _ROOM // len(self._cases))
-            made = listing.prepare(finished)
+            listing = self._listings.pop(name, None) or Listing(self._run, self._cases[name])
+            # Nothing that was broken off is used, by Ctrl-C say: it is put back when it is whole.
+            with ExitStack() as broken_off:
+                broken_off.callback(listing.close)
+                made = listing.prepare(finished)
+                broken_off.pop_all()
         except Exception:
             # It will fail again, and be told, when the page is made: here it must cost nobody an answer.
             self._unfit.add(name)
@@ -63,6 +62,11 @@ class Pages:
                 written[name] = None
                 problems.append(str(error))
         return written, problems
+
+    def close(self) -> None:
+        """Give up what was made ahead."""
+        while self._listings:
+            self._listings.popitem()[1].close()
 
     def _write(self, name: str, path: Path, columns: Sequence[Column], results: Results | None) -> None:
         listing = self._listings.pop(name, None)
