@@ -5,6 +5,7 @@ What only the controller needs is imported there: everybody waits for the start 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -74,6 +75,8 @@ def plan_distributed(config: pytest.Config, settings: Settings) -> None:
     begun = partial(show_progress, config, controller, controller.run.activity)
     hooks = xdist.XdistHooks(str(controller.run.path), workers, controller, begun)
     config.pluginmanager.register(hooks, "polecat-xdist")
+    # What is imported by now stays: pytest's ten whole collections at the end need not look at it.
+    gc.freeze()
 
 
 def select(config: pytest.Config, settings: Settings, items: Sequence[pytest.Item]) -> Selection:
