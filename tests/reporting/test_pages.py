@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,13 @@ from pytest_polecat.reporting.html.page import write_page
 from pytest_polecat.reporting.html.pages import Pages
 from pytest_polecat.rundir import RunDir, json_line, read_jsonl
 from tests.reporting.synthetic import PROFILE, everything, write_run
+
+
+class FullDisk(TextIOWrapper):
+    """A file on a disk that has no room left."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(open("/dev/full", "r+b", buffering=0), encoding=encoding)  # noqa: SIM115, PTH123
 
 
 @pytest.fixture
@@ -128,6 +136,28 @@ def test_trouble_while_a_page_is_made_ahead_costs_neither_an_answer_nor_the_page
         with pytest.raises(KeyboardInterrupt):
             pages.prepare(attempted(run))
     assert page_after(run, pages) == page_at_the_end(run)
+
+
+def test_a_page_that_finds_no_room_while_it_is_made_ahead_is_made_at_the_end(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_module, "TemporaryFile", lambda *_, **kwargs: FullDisk(encoding=kwargs["encoding"]))
+    pages = Pages(run, run.cases(), several=False)
+    assert not pages.prepare(attempted(run))
+    assert page_after(run, pages) == page_at_the_end(run)
+
+
+def test_a_page_begun_on_a_disk_that_filled_up_is_given_up_in_silence(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = FullDisk(encoding="utf-8")
+    monkeypatch.setattr(page_module, "TemporaryFile", lambda *_, **__: file)
+    monkeypatch.setattr(file, "flush", lambda: None)
+    pages = Pages(run, run.cases(), several=False)
+    assert pages.prepare(attempted(run))
+    monkeypatch.undo()
+    pages.close()
+    assert file.closed
 
 
 def test_without_jinja_nothing_is_made_ahead_and_the_end_says_why(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -72,6 +73,8 @@ class Listing:
         if self._count == len(self._cases) or self._cases[self._count].nodeid not in finished:
             return False
         self._ahead.write(self._html(self._reader.entry(self._cases[self._count])))
+        # A disk without room must tell now, when the entry can still be made later.
+        self._ahead.flush()
         self._count += 1
         return True
 
@@ -85,7 +88,9 @@ class Listing:
 
     def close(self) -> None:
         """Close the files."""
-        self._ahead.close()
+        # What could not be written for want of room is tried once more by closing, and nobody wants it any more.
+        with suppress(OSError):
+            self._ahead.close()
         self._reader.close()
 
 
