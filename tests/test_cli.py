@@ -11,12 +11,13 @@ from typing import Protocol
 import pytest
 
 from pytest_polecat import cli
+from pytest_polecat.jsonl import json_line
 from pytest_polecat.records.attempt import Attempt, Case
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.question import Question
 from pytest_polecat.records.run import Host, ProfileRun, Run
-from pytest_polecat.rundir import RunDir, json_line
+from pytest_polecat.rundir import RunDir
 
 CONFIG = """
 models_dir = "weights"

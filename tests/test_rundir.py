@@ -1,15 +1,12 @@
-import json
-from contextlib import closing
-from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_polecat.errors import PolecatError
+from pytest_polecat.jsonl import json_line
 from pytest_polecat.records.attempt import Attempt, Case
 from pytest_polecat.records.outcome import Outcome
-from pytest_polecat.rundir import LineIndex, RunDir, file_name, json_line, line_count, write_atomically
+from pytest_polecat.rundir import RunDir, file_name, write_atomically
 
 
 def attempt(question: str) -> Attempt:
@@ -32,44 +29,6 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     assert [each.question for each in run.attempts()] == ["a", "b"]
 
 
-def indexed(file: Path, *, repeated: bool = False) -> LineIndex[str, dict[str, Any]]:
-    return LineIndex(file, dict[str, Any], itemgetter("key"), repeated=repeated)
-
-
-@pytest.mark.parametrize("repeated", [False, True])
-def test_lines_are_found_by_their_key_in_any_order_and_again(tmp_path: Path, repeated: bool) -> None:
-    file = tmp_path / "lines.jsonl"
-    file.write_bytes(b"".join(json_line({"key": key, "at": at}) for at, key in enumerate("abcd")))
-    with closing(indexed(file, repeated=repeated)) as lines:
-        found = [lines.get(key) for key in "bdacxb"]
-    assert [line and line["at"] for line in found] == [1, 3, 0, 2, None, 1]
-
-
-def test_the_last_line_of_a_key_counts_where_keys_are_repeated(tmp_path: Path) -> None:
-    file = tmp_path / "lines.jsonl"
-    file.write_bytes(b"".join(json_line({"key": key, "at": at}) for at, key in enumerate("aba")))
-    with closing(indexed(file, repeated=True)) as lines:
-        assert lines.get("a") == {"key": "a", "at": 2}
-
-
-def test_lines_that_are_written_meanwhile_are_found_once_they_are_whole(tmp_path: Path) -> None:
-    file = tmp_path / "lines.jsonl"
-    file.write_bytes(json_line({"key": "a"}) + b'{"key":')
-    with closing(indexed(file)) as lines:
-        assert lines.get("b") is None
-        with file.open("ab") as more:
-            more.write(b'"b"}\n')
-        assert lines.get("b") == {"key": "b"}
-        assert lines.get("a") == {"key": "a"}
-    assert line_count(file) == 2
-
-
-def test_a_file_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
-    with closing(indexed(tmp_path / "none.jsonl")) as lines:
-        assert lines.get("a") is None
-    assert line_count(tmp_path / "none.jsonl") == 0
-
-
 def test_keys_of_a_newer_version_are_ignored(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     line = {**attempt("a").model_dump(mode="json"), "invented_later": 1}
@@ -84,10 +43,6 @@ def test_the_selection_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert run.cases() == [case]
     assert run.questions() == {"h": {"hash": "h", "suite": "s"}}
     assert run.selection() == {"deselected": 4}
-
-
-def test_a_lone_surrogate_can_be_written_and_read() -> None:
-    assert json.loads(json_line({"text": "\ud83d"})) == {"text": "\ud83d"}
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from pydantic import ValidationError
 
 from pytest_polecat.asking.client import Exchange
 from pytest_polecat.errors import RecordingError, ServerError
+from pytest_polecat.jsonl import json_line
 from pytest_polecat.records.outcome import FailureMode
 from pytest_polecat.records.question import content_hash
 from pytest_polecat.records.reply import Reply
 from pytest_polecat.records.request import Request
 from pytest_polecat.records.run import Hung, Served
-from pytest_polecat.rundir import RunDir, json_line, read_bytes, write_atomically
+from pytest_polecat.rundir import RunDir, read_bytes, write_atomically
 
 
 def reply_key(profile_hash: str, request: Request) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from pytest_polecat.jsonl import LineWriter, json_line
 from pytest_polecat.records.attempt import Attempt, Case, Result
 from pytest_polecat.records.outcome import FailureMode, Outcome
 from pytest_polecat.results.resuming import Earlier
-from pytest_polecat.rundir import RunDir, json_line
+from pytest_polecat.rundir import RunDir
 
 
 class Ledger:
@@ -34,7 +35,7 @@ class Ledger:
                 self.attempts[case.nodeid] = Result.of(case, attempt.__dict__)
         self.resumed = len(self.attempts)
         self.earned = sum(attempt.earned for attempt in self.attempts.values())
-        self._file = run.attempts_file.open("ab", buffering=0)
+        self._lines = LineWriter(run.attempts_file)
 
     def record(self, report: pytest.TestReport) -> dict[str, Any] | None:
         """Take note of a report; returns the record to leave on it, without what takes much room."""
@@ -48,7 +49,7 @@ class Ledger:
         if report.nodeid in self._failed_subtests and record["outcome"] == Outcome.PASSED:
             record |= {"outcome": str(Outcome.MISSED), "mode": str(FailureMode.TEST_FAILURE), "earned": 0.0}
             record["message"] = "a subtest failed"
-        self._file.write(json_line(record))
+        self._lines.append(json_line(record))
         if report.failed:
             only_missed = record["outcome"] in (Outcome.MISSED, Outcome.PARTIAL)
             self.forgiven += only_missed
@@ -99,7 +100,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file of attempts."""
-        self._file.close()
+        self._lines.close()
 
 
 def _crashed(case: Case, report: pytest.TestReport) -> dict[str, Any]:

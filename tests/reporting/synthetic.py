@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_polecat.jsonl import json_line
 from pytest_polecat.records.attempt import Attempt, Case, Finding
 from pytest_polecat.records.outcome import FailureMode, Outcome
 from pytest_polecat.records.profile import Profile, Reasoning
 from pytest_polecat.records.question import content_hash
 from pytest_polecat.records.request import Sampling
 from pytest_polecat.records.run import Host, ProfileRun, Run, Served, SuiteRun, Weights
-from pytest_polecat.rundir import RunDir, json_line
+from pytest_polecat.rundir import RunDir
 
 PROFILE = "demo-35b"
 

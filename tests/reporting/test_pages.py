@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from pytest_polecat.jsonl import json_line, read_jsonl
 from pytest_polecat.records.attempt import Case
 from pytest_polecat.reporting.columns import Column
 from pytest_polecat.reporting.html import page as page_module
 from pytest_polecat.reporting.html.data import Entry, EntryReader
 from pytest_polecat.reporting.html.page import write_page
 from pytest_polecat.reporting.html.pages import Pages
-from pytest_polecat.rundir import RunDir, json_line, read_jsonl
+from pytest_polecat.rundir import RunDir
 from tests.reporting.synthetic import PROFILE, everything, write_run
 
 

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_polecat.jsonl import read_jsonl
 from pytest_polecat.records.attempt import Key
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.results.summary import paired, summarise
-from pytest_polecat.rundir import RunDir, read_jsonl
+from pytest_polecat.rundir import RunDir
 from pytest_polecat.sandbox.daemon import connect
 from pytest_polecat.sandbox.labels import PREFIX
 from tests.asking.launch.helpers import MARK, marked_processes, until

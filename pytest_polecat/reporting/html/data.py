@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pytest_polecat.errors import PolecatError
+from pytest_polecat.jsonl import LineIndex, line_count
 from pytest_polecat.records.attempt import Attempt, Case, Finding
 from pytest_polecat.records.outcome import FailureMode, Outcome
 from pytest_polecat.records.question import Question
@@ -22,7 +23,7 @@ from pytest_polecat.reporting.html.kept import Exchange, declared, exchanges
 from pytest_polecat.reporting.text import Clipped, shortened
 from pytest_polecat.results.results import Results
 from pytest_polecat.results.summary import ProfileSummary, latest_by_key, number
-from pytest_polecat.rundir import LineIndex, RunDir, line_count
+from pytest_polecat.rundir import RunDir
 
 CONTENT_LIMIT = 16 * 1024
 """Characters of a reply that are shown; of one that passed, and of reasoning, a quarter."""
