@@ -7,7 +7,6 @@ is imported when the first questions have been asked: nobody waits for it then.
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Generator, Sequence
 from functools import cache
 from importlib import import_module
@@ -18,7 +17,7 @@ import pytest
 
 from pytest_polecat.asking.identities import Identities
 from pytest_polecat.asking.launch.keeper import Servers
-from pytest_polecat.errors import RecordingError
+from pytest_polecat.errors import PolecatError, RecordingError
 from pytest_polecat.places import Place
 from pytest_polecat.questions import selftest
 from pytest_polecat.records.activity import Activity
@@ -63,7 +62,6 @@ class Controller:
         self._proofs: list[Proof] = []
         self._over: Results | None = None
         self._pages: Pages | None = None
-        self._keep = not settings.selftest
 
     @property
     def begun(self) -> bool:
@@ -80,9 +78,14 @@ class Controller:
         self._refuse_unproven()
         self.run.take()
         cases = self.run.cases() if cases is None else cases
-        self.ledger = Ledger(self.run, cases, self.place.earlier)
-        self._identity = self._begun(cases, self.ledger.resumed)
-        self.run.write_run(self._identity)
+        ledger = Ledger(self.run, cases, self.place.earlier)
+        begun = self._begun(cases, ledger.resumed)
+        try:
+            self.run.begin(begun)
+        except PolecatError as error:
+            ledger.close()
+            raise pytest.UsageError(str(error)) from None
+        self.ledger, self._identity = ledger, begun
         if self.workers > 1 and self.settings.replay is None:
             self.servers.listen()
             for name in self._asked() if self.ledger.missing else ():
@@ -96,7 +99,6 @@ class Controller:
         if self.settings.allow_unproven:
             return
         if why := proven.refusal(self.run.questions().values(), self.config.invocation_params.dir):
-            self._keep = self.place.before is not None
             raise pytest.UsageError(why)
 
     def _begun(self, cases: Sequence[Case], finished: int) -> Run:
@@ -202,8 +204,9 @@ class Controller:
         if self._pages is not None:
             self._pages.close()
         self.run.release()
-        if not self._keep:
-            shutil.rmtree(self.run.path, ignore_errors=True)
+        begun = self.begun or self.place.before is not None
+        if self.settings.selftest or not begun:
+            self.run.remove()
 
     def progress(self, activity: Activity) -> Progress:
         """How far the run is, given what goes on."""

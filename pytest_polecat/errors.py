@@ -46,5 +46,5 @@ class RecordingError(PolecatError):
         """Where, why, and what to do."""
         return cls(
             f"polecat: the run {run} can't be written: {error.strerror}; what is there is kept: "
-            "make room, and go on with --polecat-resume"
+            "make room, and go on with --polecat-resume (a replay: begin it anew)"
         )

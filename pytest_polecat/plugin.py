@@ -154,6 +154,18 @@ def _leave_finished_out(config: pytest.Config, settings: Settings, items: list[p
         items[:] = [item for item in items if item not in unwanted]
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """In an xdist worker a usage error ends the session; by itself, pytest would wait for that worker for ever."""
+    try:
+        return (yield)
+    except pytest.UsageError as error:
+        if not hasattr(session.config, "workerinput"):
+            raise
+        session.shouldfail = str(error)
+        raise session.Failed(session.shouldfail) from None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """The selection is final: write it down, and make ready to ask.

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -82,7 +83,8 @@ class RunDir:
             yield
         except OSError as error:
             raise PolecatError(
-                f"can't make the run folder {self.path}: {error.strerror}; choose another with --polecat-runs=DIR"
+                f"can't begin the run {self.path}: {error.strerror}; mend that, or choose another folder with "
+                "--polecat-runs=DIR"
             ) from error
 
     @property
@@ -130,6 +132,11 @@ class RunDir:
             raise PolecatError(f"{self.path} is not a run: it holds no run.json") from None
         except ValidationError as error:
             raise PolecatError(f"{file} can't be read: {error.errors()[0]['msg']}") from error
+
+    def begin(self, run: Run) -> None:
+        """Write down the identity of a run that begins. Raises `PolecatError`."""
+        with self._explained():
+            self.write_run(run)
 
     def write_run(self, run: Run) -> None:
         """Replace the identity of the run."""
@@ -197,6 +204,10 @@ class RunDir:
             self._lock.close()
             self._lock = None
 
+    def remove(self) -> None:
+        """Remove the folder: nothing came of the run, or nobody wants to keep it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
     def _mend_attempts(self) -> None:
         if self.attempts_file.exists():
             with self.attempts_file.open("r+b") as attempts:
@@ -223,7 +234,14 @@ class RunDir:
         return selection
 
     def write_selection(self, cases: Iterable[Case], questions: Iterable[dict[str, Any]], deselected: int) -> None:
-        """Write down what is going to be asked. Every xdist worker collects the same, so any may write it."""
+        """Write down what is going to be asked. Every xdist worker collects the same, so any may write it.
+
+        Raises `PolecatError`.
+        """
+        with self._explained():
+            self._write_selection(cases, questions, deselected)
+
+    def _write_selection(self, cases: Iterable[Case], questions: Iterable[dict[str, Any]], deselected: int) -> None:
         write_atomically(self.path / "selection.json", json_line({"deselected": deselected}))
         write_atomically(self.path / "questions.jsonl", b"".join(json_line(question) for question in questions))
         write_atomically(

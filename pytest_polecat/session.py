@@ -98,6 +98,7 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
     del config.stash[_SELECTION]
     given, place = xdist.worker_input(config), _place(config, settings)
     run = place.run
+    controller = _controller(config, settings, place, workers=1) if given is None else None
     share = Share() if given is None else Share(given["share"], given["shares"], given["strided"])
     try:
         run.make()
@@ -105,7 +106,7 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
             selection.write(run, generated)
     except PolecatError as error:
         raise pytest.UsageError(str(error)) from None
-    servers = _servers(config, settings, place, selection)
+    servers = _servers(controller, settings, place, selection)
     identities = startup.identities(config, partial(_tell, config))
     profiles = identities.profiles
     grader = registry.grader(config)
@@ -127,7 +128,6 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
         _open_pool(config)
     worker = getattr(config, "workerinput", {}).get("workerid", "")
     tell = partial(run.tell_activity, worker) if worker else None
-    controller = controller_of(config) if given is None else None
     meanwhile = controller.prepare if controller else None
     hooks = ItemHooks(settings, selection.cases, profiles, grader, make_asker, share, worker, tell, meanwhile)
     config.pluginmanager.register(hooks, "polecat-items")
@@ -159,14 +159,13 @@ def _skipped(replay: Replay | None) -> dict[Skipped, str]:
     return {(attempt.profile, attempt.hash, attempt.epoch): attempt.message for attempt in skipped}
 
 
-def _servers(config: pytest.Config, settings: Settings, place: Place, selection: Selection) -> ServerSource:
+def _servers(controller: Controller | None, settings: Settings, place: Place, selection: Selection) -> ServerSource:
     """Where this process gets its servers from; in pytest itself the controller keeps them, and begins the run now."""
-    if xdist.worker_input(config) is None:
-        controller = _controller(config, settings, place, workers=1)
+    if controller is not None:
         controller.begin(list(selection.cases.values()))
     if settings.replay is not None:
         return NoServers(settings.replay.source)
-    if xdist.worker_input(config) is None:
+    if controller is not None:
         return controller.servers
     from pytest_polecat.asking.launch.remote import RemoteServers
 

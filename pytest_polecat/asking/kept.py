@@ -32,7 +32,10 @@ class KeptReplies:
         self._source = source
 
     def get(self, key: str) -> Reply | None:
-        """The reply kept under this key; None if there is none, or if its file is damaged."""
+        """The reply kept under this key; None if there is none, or if its file is damaged.
+
+        Raises `RecordingError` if a reply of the source can't be kept here.
+        """
         if self._source is not None:
             self._take_over(self._source.reply_file(key), self._run.reply_file(key))
         try:
@@ -54,14 +57,17 @@ class KeptReplies:
             "retries": exchange.retries,
             "received": datetime.now(tz=UTC).isoformat(timespec="milliseconds"),
         }
-        try:
-            write_atomically(self._run.reply_file(key), json_line(kept))
-        except OSError as error:
-            raise RecordingError.of(self._run.path, error) from error
+        self._write(self._run.reply_file(key), json_line(kept))
 
     def _take_over(self, there: str, here: str) -> None:
         if not os.path.exists(here) and os.path.exists(there):  # noqa: PTH110 - texts, see `RunDir.reply_file`
-            write_atomically(here, read_bytes(there))
+            self._write(here, read_bytes(there))
+
+    def _write(self, file: str, content: bytes) -> None:
+        try:
+            write_atomically(file, content)
+        except OSError as error:
+            raise RecordingError.of(self._run.path, error) from error
 
 
 class NoServers:

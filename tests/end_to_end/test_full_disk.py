@@ -26,6 +26,10 @@ def small_disk(bench: Bench) -> Iterator[Path]:
     subprocess.run(["umount", "-l", folder], check=True)
 
 
+def resized(disk: Path, size: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
+
+
 def test_a_full_disk_stops_the_run_clearly_and_it_can_be_gone_on_with(bench: Bench, small_disk: Path) -> None:
     bench.suite(many(150))
     bench.server.replies = lambda _: "fine"
@@ -42,9 +46,36 @@ def test_a_full_disk_stops_the_run_clearly_and_it_can_be_gone_on_with(bench: Ben
     kept = len(list(small_disk.glob("*/replies/*.json")))
     assert 0 < graded <= kept < 150
 
-    subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
+    resized(small_disk, "8m")
     bench.server.requests.clear()
     assert bench.ask("--polecat-resume").ret == 0
     assert len(bench.server.chats) <= 150 - kept + 1
     assert all(attempt is not None for attempt in final(bench.run).values())
     assert len(list(bench.run.attempts())) == 150
+
+
+@pytest.mark.parametrize("size", ["4k", "40k", "96k"])
+def test_a_run_that_finds_no_room_to_begin_in_is_refused_in_one_line(bench: Bench, small_disk: Path, size: str) -> None:
+    resized(small_disk, size)
+    bench.suite(many(150))
+    result = bench.ask()
+    told = result.stdout.lines + result.stderr.lines
+    assert result.ret in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED}
+    assert any("can't begin the run" in line and "No space left on device" in line for line in told)
+    assert not any("Traceback" in line or "INTERNALERROR" in line for line in told)
+    assert not [path for path in small_disk.iterdir() if path.is_dir()]
+
+
+def test_a_replay_that_finds_no_room_stops_as_clearly(bench: Bench, small_disk: Path) -> None:
+    bench.suite(many(150))
+    bench.server.replies = lambda _: "fine"
+    assert bench.ask("--polecat-runs=kept").ret == 0
+    (kept,) = (bench.folder / "kept").glob("*/")
+    result = bench.ask(f"--polecat-replay={kept}")
+    told = result.stdout.str() + result.stderr.str()
+    assert result.ret != 0
+    assert "Traceback" not in told
+    assert "INTERNALERROR" not in told
+    assert "No space left on device" in told
+    assert 0 < len(list(bench.run.attempts())) < 150
+    assert all(attempt.outcome == "passed" for attempt in bench.run.attempts())

@@ -373,7 +373,7 @@ def test_a_third_partys_launcher_serves_a_profile_that_names_it(bench: Bench) ->
         (["--polecat-epochs=0"], "*--polecat-epochs*must be at least 1, not 0*"),
         (["--polecat-suite=instruction_precison"], '*no suite "instruction_precison"*instruction_precision*'),
         (["--polecat-selftest"], "*--polecat-selftest needs no model*"),
-        (["--polecat-runs=polecat.toml"], "*can't make the run folder*--polecat-runs=DIR*"),
+        (["--polecat-runs=polecat.toml"], "*can't begin the run*--polecat-runs=DIR*"),
     ],
 )
 def test_a_bad_option_is_a_usage_error_of_one_line(bench: Bench, args: list[str], expected: str) -> None:
