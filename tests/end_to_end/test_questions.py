@@ -380,9 +380,6 @@ def test_a_bad_option_is_a_usage_error_of_one_line(bench: Bench, args: list[str]
     bench.suite(SUITE)
     result = bench.ask(*args)
     output = result.stderr.str() + result.stdout.str()
-    if bench.xdist and "runs" in args[0]:
-        assert result.ret != 0
-        return
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([expected])
     assert "Traceback" not in output
