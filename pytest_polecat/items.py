@@ -31,6 +31,7 @@ from pytest_polecat.records.attempt import Attempt, Case
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.settings import Settings
+from pytest_polecat.xdist import end_worker
 
 SITTING = pytest.StashKey["Sitting"]()
 ASKING = pytest.StashKey["ItemHooks"]()
@@ -209,6 +210,8 @@ class ItemHooks:
         """Put the record on the report that decides the item: the call's, or a set-up's that did not get there."""
         report = yield
         if call.excinfo is not None and isinstance(call.excinfo.value, RecordingError):
+            if self._worker:
+                end_worker(item.session, str(call.excinfo.value))
             pytest.exit(str(call.excinfo.value))
         sitting = item.stash.get(SITTING, None)
         # In the midst of a body, reports are made of its subtests.

@@ -162,8 +162,9 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     except pytest.UsageError as error:
         if not hasattr(session.config, "workerinput"):
             raise
-        session.shouldfail = str(error)
-        raise session.Failed(session.shouldfail) from None
+        from pytest_polecat.xdist import end_worker
+
+        end_worker(session, str(error))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from pytest_polecat.errors import RecordingError
 from pytest_polecat.records.run import SandboxRun
 from pytest_polecat.sandbox.daemon import connect, find_image
 from pytest_polecat.sandbox.engine import About, Engine
@@ -46,7 +47,10 @@ def pool_of(config: pytest.Config) -> Pool:
 def _make(config: pytest.Config) -> Pool:
     engine = _engine(config)
     if run := config.stash.get(RUN, None):
-        run.write_sandbox(_record(engine.about))
+        try:
+            run.write_sandbox(_record(engine.about))
+        except OSError as error:
+            raise RecordingError.of(run.path, error) from error
     if isinstance(engine, Engine):
         config.add_cleanup(Reaper().close)
     pool = Pool(engine, config.stash.get(SLOTS, 1) + 1)

@@ -16,7 +16,7 @@ from pytest_polecat import registry, startup, xdist
 from pytest_polecat.asking.asker import Asker, ServerSource, Skipped
 from pytest_polecat.asking.engine import width
 from pytest_polecat.asking.kept import KeptReplies, NoServers
-from pytest_polecat.errors import PolecatError
+from pytest_polecat.errors import PolecatError, RecordingError
 from pytest_polecat.grading.grader import Grader, constraining_schema
 from pytest_polecat.items import ItemHooks, Share
 from pytest_polecat.places import Place
@@ -180,6 +180,8 @@ def _open_pool(config: pytest.Config) -> None:
         pool_of(config)
     except SandboxError as error:
         _tell(config, f"polecat: {error}")
+    except RecordingError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _needs_sandbox(item: pytest.Item, grader: Grader) -> bool:

@@ -7,7 +7,7 @@ it will run and can look ahead over all of it. A worker that replaces a crashed 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -27,6 +27,12 @@ def worker_input(config: pytest.Config) -> dict[str, Any] | None:
     """What the controller told this worker; None in the controller and without xdist."""
     given: dict[str, Any] | None = getattr(config, "workerinput", {}).get(INPUT)
     return given
+
+
+def end_worker(session: pytest.Session, why: str) -> NoReturn:
+    """End the session of which this is a worker; the controller says why. There is no other way to tell it."""
+    session.shouldfail = why
+    raise session.Failed(why)
 
 
 def distributes(config: pytest.Config) -> bool:

@@ -20,7 +20,7 @@ from pytest_polecat.asking.launch.reaching import describe_external
 from pytest_polecat.asking.launch.remote import RemoteServers
 from pytest_polecat.asking.launch.served import describe, warm_up
 from pytest_polecat.asking.launch.state import ServerState, State, open_asks, write_state
-from pytest_polecat.errors import PolecatError, ServerError
+from pytest_polecat.errors import PolecatError, RecordingError, ServerError
 from pytest_polecat.records.outcome import FailureMode
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.run import Device, Hung, Served
@@ -104,7 +104,7 @@ class Servers:
         self._order(_Order(profile_name))
 
     def wait(self, profile_name: str) -> Served:
-        """Block until this profile's server is ready. Raises `ServerError` with the diagnosis."""
+        """Block until this profile's server is ready. Raises `ServerError` with the diagnosis, `RecordingError`."""
         return self._order(_Order(profile_name)).result()
 
     def lost(self, profile_name: str, hung: Hung | None = None) -> Served:
@@ -181,7 +181,7 @@ class Servers:
     def _answer_asks(self) -> None:
         for file, ask in open_asks(self._run):
             if ask and not self._closing.is_set():
-                with contextlib.suppress(ServerError, OSError):
+                with contextlib.suppress(ServerError, RecordingError, OSError):
                     self._serve(_Order(ask.profile, ask.lost, ask.hung))
             file.unlink(missing_ok=True)
 
@@ -193,6 +193,8 @@ class Servers:
             raise ServerError(str(error), error.mode)
         try:
             return self._current(order) or self._start(name)
+        except RecordingError:
+            raise
         except Exception as error:
             if self._closing.is_set():
                 raise _ending(name) from error
@@ -291,19 +293,23 @@ class Servers:
         if not loaded:
             return None
         loaded.process.stop()
-        self._tell(loaded.profile, "unloaded")
+        with contextlib.suppress(RecordingError):  # a full disk is told where something is lost by it
+            self._tell(loaded.profile, "unloaded")
         return wait_released(loaded.before, loaded.look, self._closing)
 
     def _tell(self, name: str, state: State, **news: Any) -> None:
         """Write the state; what is no news stays as it was: a report wants to know how a stopped server had served."""
         before = self._states.get(name, ServerState(state=state))
         self._states[name] = before.model_copy(update={"state": state, **news})
-        write_state(self._run, name, self._states[name])
+        try:
+            write_state(self._run, name, self._states[name])
+        except OSError as error:
+            raise RecordingError.of(self._run.path, error) from error
 
     def _stop_states(self) -> None:
         for name in self._profiles:
             if name not in self._failed:
-                with contextlib.suppress(OSError):  # a full disk is told where something is lost by it
+                with contextlib.suppress(RecordingError):
                     self._tell(name, "stopped")
 
     def _drop_asks(self) -> None:

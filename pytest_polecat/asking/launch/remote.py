@@ -1,11 +1,12 @@
 """The model servers as an xdist worker sees them: the controller keeps them, the run's folder carries the talk."""
 
+import errno
 import os
 import time
 from pathlib import Path
 
 from pytest_polecat.asking.launch.state import Ask, ServerState, read_state, write_ask
-from pytest_polecat.errors import ServerError
+from pytest_polecat.errors import RecordingError, ServerError
 from pytest_polecat.records.run import Hung, Served
 from pytest_polecat.rundir import RunDir
 
@@ -22,7 +23,10 @@ class RemoteServers:
         self._controller = os.getppid()
 
     def wait(self, profile_name: str) -> Served:
-        """Block until the profile's server is ready. Raises `ServerError` with the controller's diagnosis."""
+        """Block until the profile's server is ready. Raises `ServerError` with the controller's diagnosis.
+
+        Raises `RecordingError` if the run's folder can't carry the talk.
+        """
         state = read_state(self._run, profile_name)
         if state and state.state in ("ready", "failed", "stopped"):
             return _told(profile_name, state)
@@ -36,12 +40,19 @@ class RemoteServers:
         return self._ask(Ask(profile=profile_name, lost=True, hung=hung))
 
     def _ask(self, ask: Ask) -> Served:
-        file = write_ask(self._run, ask)
+        try:
+            file = write_ask(self._run, ask)
+        except OSError as error:
+            raise RecordingError.of(self._run.path, error) from error
         try:
             self._wait_for_answer(file, ask.profile)
         finally:
             file.unlink(missing_ok=True)
-        return _told(ask.profile, read_state(self._run, ask.profile))
+        state = read_state(self._run, ask.profile)
+        if state is not None and state.state == "starting":
+            why = f"the controller could not say how the server of {ask.profile} is doing"
+            raise RecordingError.of(self._run.path, OSError(errno.EIO, why))
+        return _told(ask.profile, state)
 
     def _wait_for_answer(self, file: Path, profile: str) -> None:
         deadline = time.monotonic() + self._patience
