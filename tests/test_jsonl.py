@@ -1,7 +1,5 @@
 import json
-import resource
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -9,21 +7,11 @@ from typing import Any
 import pytest
 
 from pytest_polecat.jsonl import LineIndex, LineWriter, json_line, line_count
+from tests.little_room import room_for
 
 
 def test_a_lone_surrogate_can_be_written_and_read() -> None:
     assert json.loads(json_line({"text": "\ud83d"})) == {"text": "\ud83d"}
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """No file of this process grows beyond this many bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_line_that_finds_room_for_its_beginning_only_is_not_begun(tmp_path: Path) -> None:

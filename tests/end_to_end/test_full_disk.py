@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_polecat.sandbox.processes import VARIABLE
 from tests.end_to_end.conftest import Bench
 from tests.end_to_end.test_engine import many
 from tests.end_to_end.test_resume import final
@@ -79,3 +80,44 @@ def test_a_replay_that_finds_no_room_stops_as_clearly(bench: Bench, small_disk: 
     assert "No space left on device" in told
     assert 0 < len(list(bench.run.attempts())) < 150
     assert all(attempt.outcome == "passed" for attempt in bench.run.attempts())
+
+
+FULL = """
+import errno, os, pytest_polecat.{module} as module
+
+def full(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+module.{name} = full
+"""
+
+CODE = """
+import pytest_polecat as polecat
+
+@polecat.question(id="code", prompt="Write add.")
+def test_add(reply, sandbox):
+    sandbox.load(reply.code("python"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("rundir", "RunDir.write_sandbox"),
+        ("asking.launch.keeper", "write_state"),
+    ],
+)
+def test_a_disk_that_fills_up_at_the_start_is_said_to_be_full(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, module: str, name: str
+) -> None:
+    monkeypatch.setenv(VARIABLE, "1")
+    bench.suite(FULL.format(module=module, name=name), "conftest.py")
+    bench.suite(CODE, "test_code.py")
+    result = bench.ask("--polecat-sandbox=process")
+    told = result.stdout.str() + result.stderr.str()
+    assert result.ret in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED}
+    assert "can't be written: No space left on device" in told or "can't be written: the controller could not" in told
+    assert "Traceback" not in told
+    assert "INTERNALERROR" not in told
+    assert not [attempt for run in bench.runs for attempt in run.attempts()]
+    assert not bench.server.chats

@@ -49,7 +49,7 @@ class RemoteServers:
         finally:
             file.unlink(missing_ok=True)
         state = read_state(self._run, ask.profile)
-        if state is not None and state.state == "starting":
+        if state is None or state.state == "starting":
             why = f"the controller could not say how the server of {ask.profile} is doing"
             raise RecordingError.of(self._run.path, OSError(errno.EIO, why))
         return _told(ask.profile, state)
@@ -73,9 +73,9 @@ class RemoteServers:
         return state is not None and state.state == "stopped"
 
 
-def _told(profile: str, state: ServerState | None) -> Served:
-    if state and state.state == "ready" and state.served:
+def _told(profile: str, state: ServerState) -> Served:
+    if state.state == "ready" and state.served:
         return state.served
-    if state and state.state == "failed":
+    if state.state == "failed":
         raise ServerError(state.message, state.mode)
     raise ServerError(f"profile {profile!r}: the model server was stopped, because the session ends")

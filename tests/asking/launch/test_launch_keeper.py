@@ -20,11 +20,12 @@ from pytest_polecat.asking.launch.embedded.launcher import EmbeddedLauncher
 from pytest_polecat.asking.launch.keeper import RemoteServers, Servers
 from pytest_polecat.asking.launch.process import root_of
 from pytest_polecat.asking.launch.state import Ask, ServerState, open_asks, read_state, write_ask, write_state
-from pytest_polecat.errors import ServerError
+from pytest_polecat.errors import RecordingError, ServerError
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.run import Served
 from pytest_polecat.rundir import RunDir
 from tests.asking.launch.helpers import marked_processes, until
+from tests.little_room import room_for
 
 Keep = Callable[..., Servers]
 
@@ -434,3 +435,8 @@ def test_no_server_outlives_the_controller(number: signal.Signals, model: Path, 
         controller.send_signal(number)
         controller.wait(timeout=15)
     assert until(lambda: not marked_processes(marked))
+
+
+def test_a_worker_that_finds_no_room_for_its_request_says_so(run: RunDir) -> None:
+    with room_for(0), pytest.raises(RecordingError, match="can't be written: File too large"):
+        RemoteServers(run).lost("tiny")
