@@ -70,6 +70,8 @@ def report(
     folder = RunDir(_run_folder(run))
     try:
         known = list(folder.read_run().profiles)
+        for damage in folder.damage():
+            typer.echo(f"polecat: {damage}", err=True)
         for name in _wanted(known, profile):
             page = folder.report(name if len(known) > 1 else None)
             write_page(folder, name, page)
@@ -93,7 +95,7 @@ def schema() -> None:
 def _run_folder(run: Path) -> Path:
     folder = next((path for path in (run, _RUNS / run) if path.exists()), None)
     if folder is None:
-        raise PolecatError(f"{run}: there is no such run; give its folder, such as {_RUNS}/20261121-143005-x7f2")
+        raise PolecatError(f"{run}: there is no such run; give its folder, such as {_RUNS}/20261121-143005-c7f2")
     return folder if folder.is_dir() else folder.parent
 
 

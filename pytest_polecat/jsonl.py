@@ -8,6 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar
 
+from pytest_polecat.errors import PolecatError
+
 _Key = TypeVar("_Key", bound=Hashable)
 _Object = TypeVar("_Object")
 
@@ -21,18 +23,40 @@ def json_line(value: object) -> bytes:
     return _encode(value).encode() + b"\n"
 
 
-def line_count(file: Path) -> int:
-    """The whole lines of a file; none if it does not exist."""
+def line_count(file: Path, until: int | None = None) -> int:
+    """The whole lines of a file, or of its first `until` bytes; none if it does not exist."""
     if not file.exists():
         return 0
+    left = file.stat().st_size if until is None else until
+    count = 0
     with file.open("rb") as content:
-        return sum(block.count(b"\n") for block in iter(lambda: content.read(_BLOCK), b""))
+        while block := content.read(min(_BLOCK, left)):
+            left -= len(block)
+            count += block.count(b"\n")
+    return count
 
 
-def read_jsonl(file: Path, until: int | None = None) -> Iterator[dict[str, Any]]:
-    """The objects of a JSONL file; none if it does not exist; an unfinished last line is left out.
+def read_jsonl(file: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file that was written in one piece.
 
-    Nothing after the first `until` bytes is read, if that is given.
+    Raises `PolecatError` that names the line if the file is damaged, and if there is none.
+    """
+    try:
+        with file.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                found = _object(line)
+                if found is None:
+                    raise PolecatError(f"{file}, line {number}: this is damaged; --polecat-resume writes the file anew")
+                yield found
+    except FileNotFoundError:
+        raise PolecatError(f"there is no {file}; --polecat-resume writes it anew") from None
+
+
+def read_log(file: Path, until: int | None = None) -> Iterator[dict[str, Any]]:
+    """The objects of a file that is appended to; none if it does not exist.
+
+    A line that is damaged, or not whole yet, is left out: it costs no other line. Nothing after the first `until` bytes
+    is read, if that is given.
     """
     if not file.exists():
         return
@@ -42,8 +66,17 @@ def read_jsonl(file: Path, until: int | None = None) -> Iterator[dict[str, Any]]
             at += len(line)
             if until is not None and at > until:
                 return
-            if line.endswith(b"\n") and line.strip():
-                yield json.loads(line)
+            if (found := _object(line)) is not None:
+                yield found
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    """What a line says; None if it is damaged."""
+    try:
+        found = json.loads(line) if line.endswith(b"\n") else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def whole_lines(file: BinaryIO) -> int:
@@ -134,8 +167,8 @@ class LineIndex(Generic[_Key, _Object]):
             if not line.endswith(b"\n"):
                 return
             place, self._passed = self._passed, self._passed + len(line)
-            if line.strip():
-                yield place, self._read(json.loads(line))
+            if (found := _object(line)) is not None:
+                yield place, self._read(found)
 
     def close(self) -> None:
         """Close the file."""

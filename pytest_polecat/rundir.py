@@ -15,7 +15,6 @@ import fcntl
 import json
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +26,7 @@ from typing import Any, TextIO
 from pydantic import ValidationError
 
 from pytest_polecat.errors import PolecatError
-from pytest_polecat.jsonl import json_line, read_jsonl, whole_lines
+from pytest_polecat.jsonl import json_line, line_count, read_jsonl, read_log, whole_lines
 from pytest_polecat.records.activity import Activity
 from pytest_polecat.records.attempt import Attempt, Case
 from pytest_polecat.records.base import lean
@@ -59,9 +58,12 @@ class RunDir:
 
     @classmethod
     def planned(cls, runs: Path) -> "RunDir":
-        """A new run folder under `runs`, not made yet; its name sorts by time: `20261121-143005-x7f2`."""
-        stamp = datetime.now(tz=UTC).strftime("%Y%m%d-%H%M%S")
-        return cls(runs / f"{stamp}-{secrets.token_hex(2)}")
+        """A new run folder under `runs`, not made yet; its name sorts by time: `20261121-143005-c7f2`.
+
+        The last part is the fraction of the second: runs that begin in the same one sort as well.
+        """
+        now = datetime.now(tz=UTC)
+        return cls(runs / f"{now:%Y%m%d-%H%M%S}-{now.microsecond * 0x10000 // 1_000_000:04x}")
 
     def make_place(self) -> None:
         """Make the folder that the run will stand in, so that one that can't be is found out early."""
@@ -169,18 +171,34 @@ class RunDir:
         return Activity(in_flight=sum(each.in_flight for each in told), tokens=sum(each.tokens for each in told))
 
     def attempts(self, until: int | None = None) -> Iterator[Attempt]:
-        """The attempts in the order in which they were finished; a torn last line is left out.
+        """The attempts in the order in which they were finished; a damaged line is left out: that item is not decided.
 
-        Only those in the first `until` bytes of the file, if that is given.
+        Only those in the first `until` bytes of the file, if that is given. Raises `PolecatError` if one can't be read.
         """
-        for line in read_jsonl(self.attempts_file, until):
-            yield Attempt.model_validate(line)
+        return map(self._attempt, read_log(self.attempts_file, until))
 
     def verdicts(self, until: int | None = None) -> Iterator[Attempt]:
         """The attempts likewise, without their findings: tens of thousands fit into memory."""
-        for line in read_jsonl(self.attempts_file, until):
+        for line in read_log(self.attempts_file, until):
             line.pop("findings", None)
-            yield lean(Attempt.model_validate(line))
+            yield lean(self._attempt(line))
+
+    def _attempt(self, line: dict[str, Any]) -> Attempt:
+        try:
+            return Attempt.model_validate(line)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(map(str, problem["loc"]))
+            raise PolecatError(
+                f"{self.attempts_file}: the attempt at {line.get('nodeid', 'an unknown item')} is damaged or of "
+                f"another version of polecat: {where}: {problem['msg']}; begin a new run"
+            ) from None
+
+    def damage(self) -> list[str]:
+        """What can't be read of the files that may be read in part: a sentence for each that has damaged lines."""
+        lost = {self.attempts_file: "attempts at those items do not count", self.questions_file: "the page lacks them"}
+        counts = {file: line_count(file) - sum(1 for _ in read_log(file)) for file in lost}
+        return [f"{file}: lines that are damaged: {counts[file]}; {lost[file]}" for file in lost if counts[file]]
 
     def take(self) -> None:
         """Become the one who writes here, for as long as this object lives, and drop a torn last attempt.

@@ -252,7 +252,7 @@ def test_a_run_of_several_models_gets_a_page_for_each(polecat: Polecat, tmp_path
 
 def test_what_is_no_run_is_one_line(polecat: Polecat, tmp_path: Path) -> None:
     assert refused(polecat("report", "nope")) == (
-        "polecat: nope: there is no such run; give its folder, such as polecat-runs/20261121-143005-x7f2"
+        "polecat: nope: there is no such run; give its folder, such as polecat-runs/20261121-143005-c7f2"
     )
     assert refused(polecat("report", str(tmp_path))) == f"polecat: {tmp_path} is not a run: it holds no run.json"
 
@@ -261,8 +261,23 @@ def test_what_is_no_run_is_one_line(polecat: Polecat, tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"{\n", b"[1]\n", b'{"a": 1}\n', b"\xff\n"], ids=repr)
 def test_a_damaged_run_is_one_line(polecat: Polecat, tmp_path: Path, file: str, content: bytes) -> None:
     run = make_run(tmp_path, "one")
-    (run.path / file).write_bytes(content)
-    assert str(run.path) in refused(polecat("report", str(run.path)))
+    whole = (run.path / file).read_bytes()
+    (run.path / file).write_bytes(content + whole)
+    result = polecat("report", str(run.path))
+    if content != b'{"a": 1}\n' and file in {"attempts.jsonl", "questions.jsonl"}:
+        assert result.status == 0
+        assert result.err.startswith(f"polecat: {run.path / file}: lines that are damaged: 1; ")
+    else:
+        assert str(run.path) in refused(result)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"suite": "half'])
+def test_a_selection_that_is_not_whole_makes_no_page(polecat: Polecat, tmp_path: Path, content: bytes) -> None:
+    run = make_run(tmp_path, "one")
+    run.selected_file.unlink()
+    if content:
+        run.selected_file.write_bytes(content)
+    assert "--polecat-resume writes" in refused(polecat("report", str(run.path)))
 
 
 def command(*arguments: str, cwd: Path, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_polecat.jsonl import LineIndex, LineWriter, json_line, line_count
+from pytest_polecat.errors import PolecatError
+from pytest_polecat.jsonl import LineIndex, LineWriter, json_line, line_count, read_jsonl, read_log
 from tests.little_room import room_for
 
 
@@ -69,3 +70,28 @@ def test_a_file_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
     with closing(indexed(tmp_path / "none.jsonl")) as lines:
         assert lines.get("a") is None
     assert line_count(tmp_path / "none.jsonl") == 0
+
+
+def test_of_a_file_written_in_one_piece_every_line_must_be_whole(tmp_path: Path) -> None:
+    file = tmp_path / "lines.jsonl"
+    with pytest.raises(PolecatError, match=r"there is no .*lines\.jsonl; --polecat-resume"):
+        list(read_jsonl(file))
+    file.write_bytes(b'{"a":1}\n{"a":2}')
+    with pytest.raises(PolecatError, match=r"lines\.jsonl, line 2: this is damaged"):
+        list(read_jsonl(file))
+
+
+@pytest.mark.parametrize("damaged", [b"{", b"5", b"\xff", b"", b"[" * 100_000, b'{"key":{"key":"a"}'])
+def test_a_damaged_line_of_a_log_costs_no_other_line(tmp_path: Path, damaged: bytes) -> None:
+    file = tmp_path / "lines.jsonl"
+    whole = [json_line({"key": key}) for key in "abc"]
+    file.write_bytes(whole[0] + damaged + b"\n" + whole[1] + whole[2][:-3])
+    assert [line["key"] for line in read_log(file)] == ["a", "b"]
+    with closing(indexed(file)) as lines:
+        assert [lines.get(key) for key in "abc"] == [{"key": "a"}, {"key": "b"}, None]
+
+
+def test_the_lines_of_the_beginning_of_a_file_can_be_counted(tmp_path: Path) -> None:
+    file = tmp_path / "lines.jsonl"
+    file.write_bytes(b"one\ntwo\nthree")
+    assert [line_count(file, until) for until in (0, 3, 4, 8, None)] == [0, 0, 1, 2, 2]

@@ -22,6 +22,12 @@ def test_a_planned_run_touches_no_disk_until_it_is_made(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / ".gitignore").read_text() == "*\n"
 
 
+def test_runs_sort_by_the_time_at_which_they_began(tmp_path: Path) -> None:
+    names = [RunDir.planned(tmp_path).id for _ in range(500)]
+    assert names == sorted(names)
+    assert len(set(names)) > 1
+
+
 def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     lines = [json_line(attempt(name).model_dump(mode="json")) for name in ("a", "b", "c")]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_polecat.errors import PolecatError
+from pytest_polecat.jsonl import line_count
 from pytest_polecat.records.attempt import Attempt, Case, Key
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.records.run import Run
@@ -21,15 +22,22 @@ _NAMED = 3
 class Earlier:
     """The last attempt at each case, by key, without its findings.
 
-    What was `broken` is not finished: the machine's faults are worth another try.
+    What was `broken` is not finished: the machine's faults are worth another try. `damaged` are attempts that can't be
+    read any more.
     """
 
     attempts: Mapping[Key, Attempt]
+    damaged: int = 0
 
     @classmethod
     def read(cls, run: RunDir, until: int | None = None) -> Earlier:
         """The attempts in the first `until` bytes of the run's file; of all of it, unless told."""
-        return cls({attempt.key: attempt for attempt in run.verdicts(until)})
+        attempts: dict[Key, Attempt] = {}
+        whole = line_count(run.attempts_file, until)
+        for attempt in run.verdicts(until):
+            attempts[attempt.key] = attempt
+            whole -= 1
+        return cls(attempts, damaged=whole)
 
     def finished(self, case: Case) -> Attempt | None:
         """The attempt that makes it unnecessary to ask this case again."""
@@ -41,6 +49,7 @@ class Earlier:
         before = {attempt.place: attempt for attempt in self.attempts.values()}
         changed = [(case, before[case.place]) for case in cases if case.place in before and not self.finished(case)]
         return [
+            *([f"attempts that can't be read any more: {self.damaged}; they are decided anew"] if self.damaged else []),
             *_changed_profiles(changed),
             *_changed_seeds(changed),
             *_changed_questions([case for case, was in changed if case.hash != was.hash]),

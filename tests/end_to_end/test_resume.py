@@ -96,6 +96,23 @@ def test_a_finished_run_has_nothing_left_to_ask(bench: Bench) -> None:
     assert bench.run.read_run().profiles["fake"].served is not None
 
 
+def test_an_attempt_that_can_t_be_read_any_more_is_decided_anew_from_its_kept_reply(bench: Bench) -> None:
+    bench.suite(many(5))
+    bench.server.replies = lambda _: "fine"
+    bench.ask()
+    lines = bench.run.attempts_file.read_bytes().splitlines(keepends=True)
+    bench.run.attempts_file.write_bytes(b"".join([lines[0], b"{torn" + lines[1], *lines[2:]]))
+    bench.server.requests.clear()
+    result = bench.ask("--polecat-resume")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        ["*: 4 of 5 finished", "polecat: attempts that can't be read any more: 1; they are*", "polecat: 5/5 points*"]
+    )
+    assert not bench.server.chats
+    assert all(final(bench.run).values())
+    assert bench.ask(f"--polecat-replay={bench.run.id}").ret == 0
+
+
 def test_what_was_broken_is_asked_again_and_what_was_missed_is_not(bench: Bench) -> None:
     bench.suite(many(4))
 

@@ -104,7 +104,7 @@ class Story:
 
 def write_run(folder: Path, stories: Sequence[Story], *, deselected: int = 0, served: bool = True) -> RunDir:
     """Write the run that these stories tell, as the stages before the report would."""
-    rundir = RunDir(folder / "20261121-143005-x7f2")
+    rundir = RunDir(folder / "20261121-143005-c7f2")
     (rundir.path / "replies").mkdir(parents=True)
     rundir.write_run(synthetic_run(stories, deselected=deselected, served=served))
     questions = {story.case.hash: story for story in stories}
@@ -161,7 +161,7 @@ def synthetic_run(stories: Sequence[Story], *, deselected: int = 0, served: bool
         reasoning=Reasoning(enabled=False),
     )
     return Run(
-        id="20261121-143005-x7f2",
+        id="20261121-143005-c7f2",
         status="finished",
         started="2026-11-21T14:30:05+00:00",
         finished="2026-11-21T14:36:51+00:00",

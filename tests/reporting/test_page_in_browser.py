@@ -32,7 +32,7 @@ def test_hostile_texts_run_nothing_fetch_nothing_and_stay_readable(tmp_path: Pat
     with listening() as (server, asked):
         texts = hostile.texts(server)
         opened = open_page(written(tmp_path, *(hostile.story(name, text) for name, text in texts.items())))
-    assert opened.title == f"{PROFILE} · 20261121-143005-x7f2 · polecat"
+    assert opened.title == f"{PROFILE} · 20261121-143005-c7f2 · polecat"
     assert opened.console == []
     assert asked == []
     assert len(opened.visible) == len(texts)

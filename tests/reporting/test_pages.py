@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_polecat.jsonl import json_line, read_jsonl
+from pytest_polecat.jsonl import json_line, read_log
 from pytest_polecat.records.attempt import Case
 from pytest_polecat.reporting.columns import Column
 from pytest_polecat.reporting.html import page as page_module
@@ -79,7 +79,7 @@ def test_a_page_made_ahead_is_the_one_that_is_made_at_the_end(run: RunDir, entri
 
 
 def test_what_is_not_finished_is_made_at_the_end(run: RunDir, entries_read: list[str]) -> None:
-    lines = list(read_jsonl(run.attempts_file))
+    lines = list(read_log(run.attempts_file))
     run.attempts_file.write_bytes(b"".join(map(json_line, lines[:2])))
     pages = Pages(run, run.cases(), several=False)
     while pages.prepare({line["nodeid"] for line in lines[:2]}):
@@ -92,7 +92,7 @@ def test_what_is_not_finished_is_made_at_the_end(run: RunDir, entries_read: list
 
 def test_the_last_of_several_attempts_counts_whatever_was_made_ahead(run: RunDir) -> None:
     pages = made_ahead(run, attempted(run))
-    first = next(read_jsonl(run.attempts_file))
+    first = next(read_log(run.attempts_file))
     with run.attempts_file.open("ab") as file:
         file.write(json_line(first | {"message": "the second try"}))
     page = page_after(run, pages)

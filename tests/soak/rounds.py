@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_polecat.jsonl import read_jsonl
+from pytest_polecat.jsonl import read_log
 from pytest_polecat.records.attempt import Key
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.results.summary import paired, summarise
@@ -230,7 +230,7 @@ def _points(run: RunDir) -> float:
 
 
 def _requests(run: RunDir, names: Mapping[str, bytes]) -> list[Mapping[str, Any]]:
-    return [line["request"] for name in names for line in read_jsonl(run.path / "replies" / name)]
+    return [line["request"] for name in names for line in read_log(run.path / "replies" / name)]
 
 
 def _messages(body: Mapping[str, Any]) -> str:
