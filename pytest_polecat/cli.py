@@ -74,7 +74,11 @@ def report(
             typer.echo(f"polecat: {damage}", err=True)
         for name in _wanted(known, profile):
             page = folder.report(name if len(known) > 1 else None)
-            write_page(folder, name, page)
+            try:
+                write_page(folder, name, page)
+            except OSError as error:
+                mend = "pages go into the run's folder: make room there, or copy it to where you may write"
+                raise PolecatError(f"{page} can't be made: {error.strerror}; {mend}") from None
             typer.echo(shown(page, limit=4096))
     except (ValueError, LookupError, TypeError) as error:
         problem = (str(error).splitlines() or [""])[0]

@@ -18,6 +18,7 @@ from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.question import Question
 from pytest_polecat.records.run import Host, ProfileRun, Run
 from pytest_polecat.rundir import RunDir
+from tests.little_room import room_for
 
 CONFIG = """
 models_dir = "weights"
@@ -269,6 +270,14 @@ def test_a_damaged_run_is_one_line(polecat: Polecat, tmp_path: Path, file: str, 
         assert result.err.startswith(f"polecat: {run.path / file}: lines that are damaged: 1; ")
     else:
         assert str(run.path) in refused(result)
+
+
+def test_a_page_that_finds_no_room_is_one_line(polecat: Polecat, tmp_path: Path) -> None:
+    run = make_run(tmp_path, "one")
+    with room_for(100):
+        line = refused(polecat("report", str(run.path)))
+    assert line.startswith(f"polecat: {run.report()} can't be made: File too large; pages go into the run's folder")
+    assert not [path for path in run.path.iterdir() if "report" in path.name]
 
 
 @pytest.mark.parametrize("content", [b"", b'{"suite": "half'])
