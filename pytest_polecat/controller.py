@@ -46,6 +46,7 @@ class Controller:
         servers: Servers,
         workers: int,
     ) -> None:
+        """`workers`: how many xdist workers ask; 0 where pytest itself does."""
         self.config = config
         self.settings = settings
         self.place = place
@@ -86,7 +87,7 @@ class Controller:
             ledger.close()
             raise pytest.UsageError(str(error)) from None
         self.ledger, self._identity = ledger, begun
-        if self.workers > 1 and self.settings.replay is None:
+        if self.workers and self.settings.replay is None:
             self.servers.listen()
             for name in self._asked() if self.ledger.missing else ():
                 self.servers.begin(name)
@@ -109,7 +110,7 @@ class Controller:
             cases,
             seed=self.settings.seed,
             epochs=self.settings.epochs,
-            workers=self.workers,
+            workers=max(1, self.workers),
             identities=self.identities,
         )
         if self.settings.replay is not None:
@@ -137,7 +138,7 @@ class Controller:
         if slim is not None:
             report.polecat = slim  # type: ignore[attr-defined]
         yield
-        while slim is not None and self.workers > 1 and self.prepare():
+        while slim is not None and self.workers and self.prepare():
             pass  # the workers ask; nobody waits for us
         if slim is not None:
             report.polecat = _remembered(slim["outcome"], selftest=bool(slim.get("selftest")))  # type: ignore[attr-defined]

@@ -68,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the settings; look up models and suites if any are asked for."""
     config.addinivalue_line("markers", "polecat_questions(questions): set by @polecat.question and @polecat.suite")
     config.stash[GENERATED] = 0
+    config.pluginmanager.register(_Selecting(), "polecat-selecting")
     if config.getoption("polecat_sandbox") == "process" and not hasattr(config, "workerinput"):
         from pytest_polecat import sandboxing
 
@@ -125,11 +126,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.config.stash[GENERATED] += len(cases)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Limits and samples, then one model after the other, whatever order other plugins made."""
-    if not config.stash[GENERATED]:
-        return
+class _Selecting:
+    """Chooses among what is left when every other plugin has chosen.
+
+    Pytest's `--lf` deselects after all hooks that are no wrappers: this is a wrapper around that one, registered later.
+    """
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+        """Limits and samples, then one model after the other, whatever order other plugins made."""
+        yield
+        if config.stash[GENERATED]:
+            _select(config, items)
+
+
+def _select(config: pytest.Config, items: list[pytest.Item]) -> None:
     from pytest_polecat.questions import collecting
 
     settings = settings_of(config)

@@ -98,7 +98,7 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
     del config.stash[_SELECTION]
     given, place = xdist.worker_input(config), _place(config, settings)
     run = place.run
-    controller = _controller(config, settings, place, workers=1) if given is None else None
+    controller = _controller(config, settings, place, workers=0) if given is None else None
     share = Share() if given is None else Share(given["share"], given["shares"], given["strided"])
     try:
         run.make()

@@ -140,3 +140,13 @@ def test_the_first_questions_are_asked_before_the_first_test_runs(bench: Bench) 
     bench.server.replies = reply
     bench.suite(many(4), "z_sea.polecat.yaml")
     assert bench.ask("test_first.py", path="z_sea.polecat.yaml").ret == 0
+
+
+def test_one_worker_asks_as_pytest_itself_does(bench: Bench) -> None:
+    if not bench.xdist:
+        pytest.skip("there are no workers without xdist")
+    bench.suite(many(12))
+    bench.server.replies = lambda _: "fine"
+    one = Bench(bench.pytester, bench.server, xdist=False)
+    assert one.ask("-n1").ret == 0
+    assert len(bench.server.chats) == 12 == len(list(bench.run.attempts()))

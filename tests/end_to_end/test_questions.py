@@ -464,3 +464,27 @@ def test_an_autouse_fixture_may_look_at_the_reply_of_a_suite_file(sea: Bench) ->
     assert "seen test_question[right] blue" in result.stdout.str()
     assert len(sea.server.chats) == 1
     assert sea.attempts["right"].outcome is Outcome.PASSED
+
+
+def test_what_failed_last_is_a_subset_of_the_questions(bench: Bench) -> None:
+    bench.suite(
+        """\
+        import os
+        import pytest_polecat as polecat
+
+        @polecat.suite([{"id": f"q{n}", "prompt": f"Question {n}"} for n in range(8)])
+        def test_sea(question, reply):
+            assert question.id != "q5" or os.path.exists("mended")
+            if question.id == "q3" and not os.path.exists("mended"):
+                raise ValueError
+    """,
+        "test_sea.py",
+    )
+    bench.server.replies = lambda _: "fine"
+    cached = ("-p", "cacheprovider")
+    assert bench.ask(*cached).ret == 1
+    bench.suite("", "mended")
+    result = bench.ask(*cached, "--lf")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*subset: 2 of 8 questions*"])
+    assert [case.question for case in bench.runs[1].cases()] == ["q3", "q5"]
