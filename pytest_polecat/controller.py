@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -74,24 +75,32 @@ class Controller:
 
         Whether it was opened by this call.
         """
-        if self.begun or not (self.run.path / "selected.jsonl").exists():
+        if self.begun or not self.run.has_proposal():
             return False
         self._refuse_unproven()
-        self.run.take()
-        cases = self.run.cases() if cases is None else cases
-        ledger = Ledger(self.run, cases, self.place.earlier)
-        begun = self._begun(cases, ledger.resumed)
         try:
-            self.run.begin(begun)
+            with self.run.beginning():
+                self._open(cases)
         except PolecatError as error:
-            ledger.close()
             raise pytest.UsageError(str(error)) from None
-        self.ledger, self._identity = ledger, begun
+        assert self.ledger is not None  # noqa: S101 - just opened
         if self.workers and self.settings.replay is None:
             self.servers.listen()
             for name in self._asked() if self.ledger.missing else ():
                 self.servers.begin(name)
         return True
+
+    def _open(self, cases: Sequence[Case] | None) -> None:
+        self.run.take()
+        self.run.adopt_selection()
+        cases = self.run.cases() if cases is None else cases
+        with ExitStack() as given_up:
+            ledger = Ledger(self.run, cases, self.place.earlier)
+            given_up.callback(ledger.close)
+            begun = self._begun(cases, ledger.resumed)
+            self.run.write_run(begun)
+            given_up.pop_all()
+        self.ledger, self._identity = ledger, begun
 
     def _asked(self) -> list[str]:
         return [name for name, profile in self.profiles.items() if profile.launcher_name != selftest.LAUNCHER]
@@ -99,7 +108,7 @@ class Controller:
     def _refuse_unproven(self) -> None:
         if self.settings.allow_unproven:
             return
-        if why := proven.refusal(self.run.questions().values(), self.config.invocation_params.dir):
+        if why := proven.refusal(self.run.proposed_questions(), self.config.invocation_params.dir):
             raise pytest.UsageError(why)
 
     def _begun(self, cases: Sequence[Case], finished: int) -> Run:
@@ -204,10 +213,11 @@ class Controller:
         self.servers.stop()
         if self._pages is not None:
             self._pages.close()
-        self.run.release()
-        begun = self.begun or self.place.before is not None
-        if self.settings.selftest or not begun:
+        # A worker that takes a crashed one's place has written a selection, too; nobody wants it.
+        self.run.drop_selection()
+        if self.settings.selftest or not self.begun:
             self.run.remove()
+        self.run.release()
 
     def progress(self, activity: Activity) -> Progress:
         """How far the run is, given what goes on."""
@@ -265,11 +275,18 @@ class Controller:
         return self._pages.prepare(self.ledger.attempts)
 
     def _write_pages(self) -> None:
+        from pytest_polecat.reporting.columns import Column
         from pytest_polecat.reporting.html.pages import Pages
+        from pytest_polecat.third_party import blamed
 
         assert self.ledger is not None  # noqa: S101 - there is a run to show
-        brought = self.config.hook.pytest_polecat_report_columns(config=self.config)
-        columns = [column for columns in brought for column in columns]
+        columns: list[Column] = []
+        try:
+            with blamed("the hook pytest_polecat_report_columns"):
+                brought = self.config.hook.pytest_polecat_report_columns(config=self.config)
+                columns = [Column(column.heading, column.cell) for columns in brought for column in columns]
+        except PolecatError as error:
+            self.notes.append(f"{error}; the page lacks its columns")
         pages = self._pages or Pages(self.run, self.ledger.cases, several=len(self.profiles) > 1)
         self.reports, problems = pages.write(columns, self._results())
         self.notes += problems

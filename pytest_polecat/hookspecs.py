@@ -31,7 +31,8 @@ def pytest_polecat_checks(config: pytest.Config) -> Iterable[Check]:  # type: ig
 def pytest_polecat_record(record: dict[str, Any], item: pytest.Item) -> None:
     """Called with the record of an attempt before it is reported; it may add to `record["extra"]`.
 
-    The record is a dict of JSON values (the fields of `Attempt`). It is called in the process that ran the item.
+    The record is a dict of JSON values (the fields of `Attempt`), and nothing else that is changed in it counts. An
+    attempt whose hook fails is broken. It is called in the process that ran the item.
     """
 
 

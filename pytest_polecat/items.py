@@ -7,6 +7,7 @@ there are questions to ask.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,11 +19,12 @@ import pytest
 from pytest_polecat import second_try
 from pytest_polecat.asking.asker import Asked, Asker
 from pytest_polecat.asking.engine import Engine, Planned
-from pytest_polecat.errors import RecordingError, SuiteError
+from pytest_polecat.errors import PolecatError, RecordingError, SuiteError
 from pytest_polecat.grading.grader import Grade, Grader
 from pytest_polecat.grading.readable import answering
 from pytest_polecat.grading.score import Score
 from pytest_polecat.grading.verdict import Verdict, broken, conclude
+from pytest_polecat.jsonl import json_line
 from pytest_polecat.questions import selftest
 from pytest_polecat.questions.cases import CaseParam, Entry
 from pytest_polecat.questions.collecting import ENTRIES, case_of
@@ -31,6 +33,7 @@ from pytest_polecat.records.attempt import Attempt, Case
 from pytest_polecat.records.outcome import Outcome
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.settings import Settings
+from pytest_polecat.third_party import blamed
 from pytest_polecat.xdist import end_worker
 
 SITTING = pytest.StashKey["Sitting"]()
@@ -231,11 +234,15 @@ class ItemHooks:
             "format": sitting.attempt.format,
             "outcome": str(sitting.attempt.outcome),
             "points": sitting.attempt.points,
-            "extra": {},
         }
         if self.settings.selftest:
             record["selftest"] = True
-        item.ihook.pytest_polecat_record(record=record, item=item)
+        try:
+            record["extra"] = _extra(item, record)
+        except PolecatError as error:
+            sitting.attempt = _attempt(sitting, broken(str(error)), self._worker)
+            ours = sitting.attempt.model_dump(mode="json", exclude_defaults=True)
+            record |= {"earned": 0.0, "extra": {}, **ours}
         report.polecat = record  # type: ignore[attr-defined]
         return report
 
@@ -299,6 +306,17 @@ class ItemHooks:
 def _property(name: str, value: str) -> tuple[str, str]:
     """One pair for all that are alike: pytest keeps those of every item to the end."""
     return name, value
+
+
+def _extra(item: pytest.Item, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What third parties add to a record. Raises `PolecatError` if their hook fails, or what they add is no JSON."""
+    given = {**record, "extra": {}}
+    with blamed("the hook pytest_polecat_record"):
+        item.ihook.pytest_polecat_record(record=given, item=item)
+        extra = given["extra"]
+        if not isinstance(extra, dict):
+            raise TypeError(f"record['extra'] is to stay a dict, not {type(extra).__name__}")
+        return json.loads(json_line(extra)) if extra else {}
 
 
 def _judged_nothing(item: pytest.Item, sitting: Sitting) -> str:

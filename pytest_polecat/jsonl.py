@@ -25,11 +25,12 @@ def json_line(value: object) -> bytes:
 
 def line_count(file: Path, until: int | None = None) -> int:
     """The whole lines of a file, or of its first `until` bytes; none if it does not exist."""
-    if not file.exists():
+    content = _opened(file)
+    if content is None:
         return 0
-    left = file.stat().st_size if until is None else until
     count = 0
-    with file.open("rb") as content:
+    with content:
+        left = os.fstat(content.fileno()).st_size if until is None else until
         while block := content.read(min(_BLOCK, left)):
             left -= len(block)
             count += block.count(b"\n")
@@ -41,15 +42,15 @@ def read_jsonl(file: Path) -> Iterator[dict[str, Any]]:
 
     Raises `PolecatError` that names the line if the file is damaged, and if there is none.
     """
-    try:
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                found = _object(line)
-                if found is None:
-                    raise PolecatError(f"{file}, line {number}: this is damaged; --polecat-resume writes the file anew")
-                yield found
-    except FileNotFoundError:
-        raise PolecatError(f"there is no {file}; --polecat-resume writes it anew") from None
+    lines = _opened(file)
+    if lines is None:
+        raise PolecatError(f"there is no {file}; --polecat-resume writes it anew")
+    with lines:
+        for number, line in enumerate(lines, start=1):
+            found = _object(line)
+            if found is None:
+                raise PolecatError(f"{file}, line {number}: this is damaged; --polecat-resume writes the file anew")
+            yield found
 
 
 def read_log(file: Path, until: int | None = None) -> Iterator[dict[str, Any]]:
@@ -58,16 +59,27 @@ def read_log(file: Path, until: int | None = None) -> Iterator[dict[str, Any]]:
     A line that is damaged, or not whole yet, is left out: it costs no other line. Nothing after the first `until` bytes
     is read, if that is given.
     """
-    if not file.exists():
+    lines = _opened(file)
+    if lines is None:
         return
     at = 0
-    with file.open("rb") as lines:
+    with lines:
         for line in lines:
             at += len(line)
             if until is not None and at > until:
                 return
             if (found := _object(line)) is not None:
                 yield found
+
+
+def _opened(file: Path) -> BinaryIO | None:
+    """The file, None if there is none. Raises `PolecatError` if it can't be read."""
+    try:
+        return file.open("rb")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise PolecatError(f"{file} can't be read: {error.strerror}") from error
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

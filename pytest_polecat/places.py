@@ -30,14 +30,14 @@ class Place:
     def of(cls, settings: Settings) -> Place:
         """The place of a session of this process. Raises `PolecatError`."""
         if settings.selftest:
-            return cls(RunDir(Path(tempfile.mkdtemp(prefix="polecat-selftest-"))), Earlier({}))
+            return cls(RunDir(Path(tempfile.mkdtemp(prefix="polecat-selftest-")), ours=True), Earlier({}))
         if settings.resume is None:
             return cls(RunDir.planned(settings.runs), Earlier({}))
         run = run_to_resume(settings.runs, settings.resume, settings.models)
         run.take()
         until = run.attempts_file.stat().st_size if run.attempts_file.exists() else 0
-        # An xdist controller begins when a worker has written the selection: the earlier one must not pass for it.
-        run.selected_file.unlink(missing_ok=True)
+        # An xdist controller begins when a worker has written the selection: one left over must not pass for it.
+        run.drop_selection()
         return cls(run, Earlier.read(run, until), run.read_run(), until)
 
     @classmethod

@@ -100,7 +100,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
     session_parts.check(config, settings)
     session_parts.join_pytest_html(config)
-    if xdist.distributes(config):
+    if xdist.distributes(config) and not config.option.collectonly:
         session_parts.plan_distributed(config, settings)
 
 
@@ -171,7 +171,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     try:
         return (yield)
     except pytest.UsageError as error:
-        if not hasattr(session.config, "workerinput"):
+        if not hasattr(session.config, "workerinput") or not used(session.config):
             raise
         from pytest_polecat.xdist import end_worker
 

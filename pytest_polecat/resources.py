@@ -39,5 +39,13 @@ def make_private(folder: Path) -> None:
     """Make a folder of `cache_folders` where it is missing. Raises `OSError`, also when it is somebody else's."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # In the folder for temporary files anyone can make a folder of any name.
-    if folder.stat().st_uid != os.getuid():
+    if not is_ours(folder):
         raise PermissionError(f"{folder} belongs to somebody else")
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is there, and the user's own."""
+    try:
+        return folder.stat().st_uid == os.getuid()
+    except OSError:
+        return False

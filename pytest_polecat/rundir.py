@@ -3,6 +3,7 @@
 run.json          identity; written by the controller, replaced atomically
 questions.jsonl   the selected questions, once each; written by whoever collected, all write the same
 selected.jsonl    the selected test items (`Case`), in order; likewise
+*.new             what was collected, before the controller has begun the run with it
 attempts.jsonl    append-only; one writer, the controller's ledger
 lock              held by the controller, so that nobody else writes here
 replies/KEY.json  one kept reply each, as received; written by whoever asked, atomically
@@ -38,10 +39,11 @@ _NUMBERS = count()
 class RunDir:
     """The paths in a run's folder, and reading and writing them safely."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, ours: bool = False) -> None:
+        """`ours`: this process has made the folder, for a run that did not begin yet."""
         self.path = path
-        self._replies = os.fspath(path / "replies")
         self._lock: TextIO | None = None
+        self._ours = ours
 
     @classmethod
     def found(cls, runs: Path, name: str) -> "RunDir":
@@ -65,27 +67,37 @@ class RunDir:
         now = datetime.now(tz=UTC)
         return cls(runs / f"{now:%Y%m%d-%H%M%S}-{now.microsecond * 0x10000 // 1_000_000:04x}")
 
-    def make_place(self) -> None:
-        """Make the folder that the run will stand in, so that one that can't be is found out early."""
-        with self._explained():
+    def claim(self) -> None:
+        """Make the folder of a planned run, as one that nobody else has: under another name if this one is taken.
+
+        Raises `PolecatError`.
+        """
+        with self.beginning():
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            while not self._ours:
+                try:
+                    self.path.mkdir()
+                    self._ours = True
+                except FileExistsError:
+                    self.path = self.planned(self.path.parent).path
 
     def make(self) -> None:
-        """Make the folder; whoever needs it first does."""
-        with self._explained():
+        """Make what stands in the folder from the start; whoever needs it first does. Raises `PolecatError`."""
+        with self.beginning():
             (self.path / "replies").mkdir(parents=True, exist_ok=True)
             (self.path / "servers").mkdir(exist_ok=True)
             ignore = self.path.parent / ".gitignore"
             if not ignore.exists():
-                ignore.write_text("*\n")
+                write_atomically(ignore, b"*\n")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def beginning(self) -> Iterator[None]:
+        """Explain what keeps a run from beginning: what is an `OSError` within is a `PolecatError` outside."""
         try:
             yield
         except OSError as error:
             raise PolecatError(
-                f"can't begin the run {self.path}: {error.strerror}; mend that, or choose another folder with "
+                f"can't begin the run {self.path}: {error.strerror}; mend that, or begin one in another folder with "
                 "--polecat-runs=DIR"
             ) from error
 
@@ -123,7 +135,7 @@ class RunDir:
 
     def reply_file(self, key: str) -> str:
         """Where the kept reply with this key is. A text: `Path` keeps the parts of tens of thousands of paths."""
-        return f"{self._replies}/{key}.json"
+        return f"{self.path}/replies/{key}.json"
 
     def read_run(self) -> Run:
         """The identity of the run."""
@@ -132,13 +144,10 @@ class RunDir:
             return Run.model_validate_json(file.read_bytes())
         except FileNotFoundError:
             raise PolecatError(f"{self.path} is not a run: it holds no run.json") from None
+        except OSError as error:
+            raise PolecatError(f"{file} can't be read: {error.strerror}") from error
         except ValidationError as error:
             raise PolecatError(f"{file} can't be read: {error.errors()[0]['msg']}") from error
-
-    def begin(self, run: Run) -> None:
-        """Write down the identity of a run that begins. Raises `PolecatError`."""
-        with self._explained():
-            self.write_run(run)
 
     def write_run(self, run: Run) -> None:
         """Replace the identity of the run."""
@@ -196,8 +205,11 @@ class RunDir:
 
     def damage(self) -> list[str]:
         """What can't be read of the files that may be read in part: a sentence for each that has damaged lines."""
-        lost = {self.attempts_file: "attempts at those items do not count", self.questions_file: "the page lacks them"}
-        counts = {file: line_count(file) - sum(1 for _ in read_log(file)) for file in lost}
+        lost = {self.attempts_file: "what they said does not count", self.questions_file: "the page lacks them"}
+        counts = {}
+        for file in lost:
+            size = file.stat().st_size if file.exists() else 0  # more may be written meanwhile
+            counts[file] = line_count(file, size) - sum(1 for _ in read_log(file, size))
         return [f"{file}: lines that are damaged: {counts[file]}; {lost[file]}" for file in lost if counts[file]]
 
     def take(self) -> None:
@@ -207,14 +219,15 @@ class RunDir:
         """
         if self._lock is not None:
             return
-        with self._explained():
+        with self.beginning():
             self._lock = (self.path / "lock").open("a")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self.release()
             raise PolecatError(f"another pytest is writing the run {self.path}; wait for it, or end it") from None
-        self._mend_attempts()
+        with self.beginning():
+            self._mend_attempts()
 
     def release(self) -> None:
         """Let others write here."""
@@ -223,8 +236,9 @@ class RunDir:
             self._lock = None
 
     def remove(self) -> None:
-        """Remove the folder: nothing came of the run, or nobody wants to keep it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the folder, if this process has made it: nothing came of the run, or nobody wants to keep it."""
+        if self._ours:
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def _mend_attempts(self) -> None:
         if self.attempts_file.exists():
@@ -252,20 +266,47 @@ class RunDir:
         return selection
 
     def write_selection(self, cases: Iterable[Case], questions: Iterable[dict[str, Any]], deselected: int) -> None:
-        """Write down what is going to be asked. Every xdist worker collects the same, so any may write it.
+        """Write down what could be asked, for `adopt_selection`. Every xdist worker collects the same, so any may.
 
         Raises `PolecatError`.
         """
-        with self._explained():
+        with self.beginning():
             self._write_selection(cases, questions, deselected)
 
+    def has_proposal(self) -> bool:
+        """Whether a selection is written down that is not the run's yet."""
+        return self._proposed(self.selected_file).exists()
+
+    def proposed_questions(self) -> Iterator[dict[str, Any]]:
+        """The questions of that selection, as `questions` has them."""
+        return read_jsonl(self._proposed(self.questions_file))
+
+    def adopt_selection(self) -> None:
+        """Make it the run's: from now on it is what the run is about. Raises `OSError`."""
+        for file in self._of_selection:
+            self._proposed(file).replace(file)
+
+    def drop_selection(self) -> None:
+        """Forget the selection that is not the run's."""
+        for file in self._of_selection:
+            with suppress(OSError):
+                self._proposed(file).unlink(missing_ok=True)
+
+    @property
+    def _of_selection(self) -> tuple[Path, ...]:
+        return self.path / "selection.json", self.questions_file, self.selected_file
+
+    def _proposed(self, file: Path) -> Path:
+        return file.with_name(f"{file.name}.new")
+
     def _write_selection(self, cases: Iterable[Case], questions: Iterable[dict[str, Any]], deselected: int) -> None:
-        write_atomically(self.path / "selection.json", json_line({"deselected": deselected}))
-        write_atomically(self.path / "questions.jsonl", b"".join(json_line(question) for question in questions))
-        write_atomically(
-            self.path / "selected.jsonl",
+        contents = (
+            json_line({"deselected": deselected}),
+            b"".join(json_line(question) for question in questions),
             b"".join(json_line(case.model_dump(mode="json", exclude_defaults=True)) for case in cases),
         )
+        for file, content in zip(self._of_selection, contents, strict=True):
+            write_atomically(self._proposed(file), content)
 
 
 def read_bytes(file: str) -> bytes:

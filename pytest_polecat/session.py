@@ -68,7 +68,8 @@ def plan_distributed(config: pytest.Config, settings: Settings) -> None:
     workers = xdist.worker_count(config)
     place = _place(config, settings)
     try:
-        place.run.make_place()
+        if place.before is None:
+            place.run.claim()
     except PolecatError as error:
         raise pytest.UsageError(str(error)) from None
     controller = _controller(config, settings, place, workers)
@@ -101,9 +102,12 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
     controller = _controller(config, settings, place, workers=0) if given is None else None
     share = Share() if given is None else Share(given["share"], given["shares"], given["strided"])
     try:
+        if controller is not None and place.before is None:
+            run.claim()
         run.make()
         if share.number == 0:
             selection.write(run, generated)
+        skipped = _skipped(settings.replay)
     except PolecatError as error:
         raise pytest.UsageError(str(error)) from None
     servers = _servers(controller, settings, place, selection)
@@ -119,7 +123,7 @@ def open_session(session: pytest.Session, settings: Settings, *, generated: int)
             schema_of=lambda question: constraining_schema(question, grader),
             connections=width(_slots(profiles), share.of) + 1,
             identities=identities,
-            skipped=_skipped(settings.replay),
+            skipped=skipped,
             alone=share.of == 1,
         )
 

@@ -61,7 +61,7 @@ class Settings:
         option = config.getoption
         models = tuple(dict.fromkeys(option("polecat_model") or config.getini("polecat_model")))
         selftest = bool(option("polecat_selftest"))
-        runs = config.invocation_params.dir / (option("polecat_runs") or config.getini("polecat_runs"))
+        runs = config.invocation_params.dir / Path(option("polecat_runs") or config.getini("polecat_runs")).expanduser()
         resume, path = _resume(option("polecat_resume"), runs, config.invocation_params.dir)
         replay = _replay(option("polecat_replay"), runs)
         _check_against_each_other(config, models, selftest=selftest)

@@ -19,6 +19,7 @@ from pytest_polecat.questions import selftest, suites
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.rundir import RunDir
 from pytest_polecat.settings import Replay, Settings
+from pytest_polecat.third_party import blamed
 from pytest_polecat.xdist import worker_input
 
 PROFILES_KEY = pytest.StashKey[Mapping[str, Profile]]()
@@ -49,14 +50,15 @@ def check_launchable(config: pytest.Config) -> None:
     """Let each profile's launcher look whether it could start; only the controller needs to."""
     if config.stash[REPLAY] is not None:
         return
-    known = launchers(config)
     try:
+        known = launchers(config)
         for profile in config.stash[PROFILES_KEY].values():
             if profile.launcher_name == selftest.LAUNCHER:
                 continue
             launcher = launcher_of(profile, known)
             api_key(profile)
-            launcher.check(profile, config.stash[BOOK].models_dir)
+            with blamed(f"profile {profile.name!r}: check() of its launcher"):
+                launcher.check(profile, config.stash[BOOK].models_dir)
     except PolecatError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -82,13 +84,15 @@ def _identities(config: pytest.Config, tell: Callable[[str], None]) -> Identitie
 
 
 def _weight_hashes(config: pytest.Config, tell: Callable[[str], None]) -> dict[str, dict[str, str]]:
-    known = launchers(config)
     models_dir = config.stash[BOOK].models_dir if BOOK in config.stash else None
     hashes: dict[str, dict[str, str]] = {}
     try:
+        known = launchers(config)
         for name, profile in config.stash[PROFILES_KEY].items():
             if profile.launcher_name != selftest.LAUNCHER:
-                files = files_of(launcher_of(profile, known), profile, models_dir)
+                launcher = launcher_of(profile, known)
+                with blamed(f"profile {name!r}: files() of its launcher"):
+                    files = {key: Path(path) for key, path in files_of(launcher, profile, models_dir).items()}
                 hashes[name] = {key: _hash(path, tell) for key, path in files.items()}
     except OSError as error:
         raise pytest.UsageError(f"{error.filename}: the weights can't be read: {error.strerror}") from None
@@ -107,12 +111,13 @@ def _hash(path: Path, tell: Callable[[str], None]) -> str:
 
 
 def launchers(config: pytest.Config) -> Launchers:
-    """Every way to start a server: polecat's own, the demo's, and third parties'."""
+    """Every way to start a server: polecat's own, the demo's, and third parties'. Raises `PolecatError`."""
     known = builtin_launchers(config.getoption("polecat_llama_server"))
     known.add("demo", _demo)
-    for brought in config.hook.pytest_polecat_launchers(config=config):
-        for launcher in brought:
-            known.add(launcher.name, partial(_itself, launcher))
+    with blamed("the hook pytest_polecat_launchers"):
+        for brought in config.hook.pytest_polecat_launchers(config=config):
+            for launcher in brought:
+                known.add(launcher.name, partial(_itself, launcher))
     return known
 
 
@@ -134,8 +139,9 @@ def _profiles(config: pytest.Config, settings: Settings) -> Mapping[str, Profile
         return {name: settings.replay.run.profiles[name].profile for name in settings.models}
     wanted = [name for name in settings.models if name not in own]
     profiles = {name: own[name] for name in settings.models if name in own}
-    brought = config.hook.pytest_polecat_profiles(config=config)
-    builtin = {name: dict(table) for tables in [*brought, PROFILES] for name, table in tables.items()}
+    with blamed("the hook pytest_polecat_profiles"):
+        brought = config.hook.pytest_polecat_profiles(config=config)
+        builtin = {name: dict(table) for tables in [*brought, PROFILES] for name, table in tables.items()}
     book = load(settings.config or find_config(config.invocation_params.dir), builtin=builtin)
     config.stash[BOOK] = book
     found = {name: book.get(name) for name in wanted}

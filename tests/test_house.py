@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_polecat"
 
 STAGES = ("questions", "asking", "sandbox", "grading", "results", "reporting")
-GROUND = ("records", "errors", "jsonl", "rundir", "resources", "settings")
+GROUND = ("records", "errors", "jsonl", "rundir", "resources", "settings", "third_party")
 
 
 def imports(file: Path) -> Iterator[str]:

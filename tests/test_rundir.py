@@ -46,6 +46,10 @@ def test_the_selection_comes_back_as_it_was_written(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     case = Case(nodeid="n", suite="s", question="q", hash="h", profile="p", epoch=2, points=3)
     run.write_selection([case], [{"hash": "h", "suite": "s"}], deselected=4)
+    assert run.has_proposal()
+    assert not run.selected_file.exists()
+    run.adopt_selection()
+    assert not run.has_proposal()
     assert run.cases() == [case]
     assert run.questions() == {"h": {"hash": "h", "suite": "s"}}
     assert run.selection() == {"deselected": 4}
@@ -68,3 +72,41 @@ def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "expected"), [("demo", "demo"), ("a/b c", "a-b-c"), ("@echo", "@echo")])
 def test_a_profiles_name_becomes_a_file_name(name: str, expected: str) -> None:
     assert file_name(name) == expected
+
+
+def test_two_runs_that_would_have_one_name_get_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = RunDir.planned(tmp_path)
+    second = RunDir(first.path)
+    first.claim()
+    second.claim()
+    assert first.path != second.path
+    second.remove()
+    assert first.path.is_dir()
+    assert not second.path.exists()
+
+
+def test_nobody_removes_a_folder_that_somebody_else_made(tmp_path: Path) -> None:
+    first = RunDir.planned(tmp_path)
+    first.claim()
+    RunDir(first.path).remove()
+    assert first.path.is_dir()
+
+
+def test_a_selection_that_was_not_adopted_leaves_the_run_as_it_was(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    cases = [Case(nodeid=name, suite="s", question=name, hash="h", profile="p") for name in "ab"]
+    run.write_selection(cases, [], deselected=0)
+    run.adopt_selection()
+    run.write_selection(cases[:1], [], deselected=1)
+    assert run.cases() == cases
+    run.drop_selection()
+    assert not run.has_proposal()
+    assert (run.cases(), run.selection()) == (cases, {"deselected": 0})
+
+
+def test_damage_is_told_of_what_was_there_when_it_was_asked_for(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    assert run.damage() == []
+    run.attempts_file.write_bytes(b'{}\n{torn\n{"whole": ')
+    (told,) = run.damage()
+    assert told == f"{run.attempts_file}: lines that are damaged: 1; what they said does not count"

@@ -41,7 +41,7 @@ class KeptReplies:
         try:
             kept: dict[str, Any] = json.loads(read_bytes(self._run.reply_file(key)))
             return Reply.model_validate(kept["reply"])
-        except (OSError, ValueError, KeyError, ValidationError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError, ValidationError):
             return None
 
     def put(self, key: str, request: Request, exchange: Exchange) -> None:
@@ -61,7 +61,11 @@ class KeptReplies:
 
     def _take_over(self, there: str, here: str) -> None:
         if not os.path.exists(here) and os.path.exists(there):  # noqa: PTH110 - texts, see `RunDir.reply_file`
-            self._write(here, read_bytes(there))
+            try:
+                content = read_bytes(there)
+            except OSError:
+                return
+            self._write(here, content)
 
     def _write(self, file: str, content: bytes) -> None:
         try:

@@ -96,6 +96,6 @@ def _remove_unused(folder: Path) -> None:
     for file in (*folder.glob("*.gguf"), *folder.glob(".*.part")):
         used = _used(file)
         with suppress(OSError):
-            if max(each.stat().st_mtime for each in (file, used) if each.exists()) < oldest:
+            if max((each.stat().st_mtime for each in (file, used) if each.exists()), default=oldest) < oldest:
                 file.unlink()
                 used.unlink(missing_ok=True)

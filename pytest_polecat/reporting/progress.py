@@ -80,7 +80,7 @@ def _clock(seconds: float) -> str:
 
 def shown(config: pytest.Config) -> bool:
     """Whether there is a terminal that can show it, with nobody else writing there."""
-    own = config.getoption("capture") != "no" and not config.getoption("usepdb") and not config.getoption("trace")
+    own = config.getoption("capture", "no") != "no" and not config.getoption("usepdb") and not config.getoption("trace")
     return own and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and "CI" not in os.environ
 
 

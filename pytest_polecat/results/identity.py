@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 import pytest_polecat
 from pytest_polecat.asking.canary import canary_request, constrained
 from pytest_polecat.asking.identities import Identities
 from pytest_polecat.asking.kept import KeptReplies, reply_key
 from pytest_polecat.asking.launch.devices import nvidia_devices
+from pytest_polecat.asking.launch.state import read_state
 from pytest_polecat.asking.profile_text import without_secrets
 from pytest_polecat.records.attempt import Case
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.question import content_hash
-from pytest_polecat.records.run import Host, ProfileRun, Resumption, Run, Served, SuiteRun
+from pytest_polecat.records.run import Host, ProfileRun, Resumption, Run, SuiteRun
 from pytest_polecat.rundir import RunDir
 
 
@@ -118,14 +117,13 @@ def finished(identity: Run, run: RunDir, *, interrupted: bool) -> Run:
 
 
 def _served(profile: ProfileRun, run: RunDir) -> ProfileRun:
-    try:
-        state: dict[str, Any] = json.loads(run.server_state(profile.profile.name).read_bytes())
-        served = Served.model_validate(state["served"]) if state.get("served") else None
-    except (OSError, ValueError, ValidationError):
+    state = read_state(run, profile.profile.name)
+    if state is None:
         return profile
+    served = state.served
     if served is not None:
         served = served.model_copy(update={"constrains": _constrains(profile, run)})
-    return profile.model_copy(update={"served": served or profile.served, "error": state.get("message") or None})
+    return profile.model_copy(update={"served": served or profile.served, "error": state.message or None})
 
 
 def _constrains(profile: ProfileRun, run: RunDir) -> bool | None:

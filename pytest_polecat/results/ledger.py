@@ -41,11 +41,14 @@ class Ledger:
         """Take note of a report; returns the record to leave on it, without what takes much room."""
         record = getattr(report, "polecat", None)
         case = self._by_nodeid.get(report.nodeid)
-        if record is None and case is not None and report.when not in {"setup", "call", "teardown"}:
-            record = _crashed(case, report)
+        crashed = record is None and report.when not in {"setup", "call", "teardown"}
+        if crashed and case is not None and report.nodeid not in self.attempts:
+            record = _broken(case, f"the test process died while it ran this: {str(report.longrepr).strip()[:200]}")
         if record is None:
             self._take_note(report, subtest=case is not None and hasattr(report, "context"))
             return None
+        if case is not None and (record.get("hash"), record.get("grader", "")) != (case.hash, case.grader):
+            record = _broken(case, "its suite was changed while it was asked; go on with --polecat-resume")
         if report.nodeid in self._failed_subtests and record["outcome"] == Outcome.PASSED:
             record |= {"outcome": str(Outcome.MISSED), "mode": str(FailureMode.TEST_FAILURE), "earned": 0.0}
             record["message"] = "a subtest failed"
@@ -103,11 +106,6 @@ class Ledger:
         self._lines.close()
 
 
-def _crashed(case: Case, report: pytest.TestReport) -> dict[str, Any]:
-    attempt = Attempt(
-        **case.model_dump(),
-        outcome=Outcome.BROKEN,
-        mode=FailureMode.SUITE_ERROR,
-        message=f"the test process died while it ran this: {str(report.longrepr).strip()[:200]}",
-    )
+def _broken(case: Case, why: str) -> dict[str, Any]:
+    attempt = Attempt(**case.model_dump(), outcome=Outcome.BROKEN, mode=FailureMode.SUITE_ERROR, message=why)
     return attempt.model_dump(mode="json", exclude_none=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +49,9 @@ class Earlier:
         """What has changed since: a sentence for each kind of change, with how much is asked anew for it."""
         before = {attempt.place: attempt for attempt in self.attempts.values()}
         changed = [(case, before[case.place]) for case in cases if case.place in before and not self.finished(case)]
+        lost = self.damaged and any(case.place not in before for case in cases)
         return [
-            *([f"attempts that can't be read any more: {self.damaged}; they are decided anew"] if self.damaged else []),
+            *([f"attempts that can't be read any more: {self.damaged}; they are decided anew"] if lost else []),
             *_changed_profiles(changed),
             *_changed_seeds(changed),
             *_changed_questions([case for case, was in changed if case.hash != was.hash]),
@@ -64,8 +66,9 @@ def run_to_resume(runs: Path, name: str, models: Sequence[str]) -> RunDir:
     """
     if not name:
         for run in RunDir.all(runs):
-            if _asked(run.read_run()) == list(models):
-                return run
+            with suppress(PolecatError):  # somebody else's, or damaged
+                if _asked(run.read_run()) == list(models):
+                    return run
         raise PolecatError(f"--polecat-resume: {runs} holds no run of {', '.join(models)}; leave the option out")
     run = RunDir.found(runs, name)
     asked = _asked(run.read_run())

@@ -85,6 +85,12 @@ def test_models_that_were_not_used_for_long_are_removed(replies: Path, cache: Pa
     assert recent.exists()
 
 
+def test_what_another_process_is_just_done_with_is_no_trouble(replies: Path, cache: Path) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / ".gone.gguf.part").symlink_to(cache / "nowhere")
+    assert demo_model("demo", replies).is_file()
+
+
 def test_a_model_that_is_used_is_not_removed_and_not_changed(replies: Path, cache: Path) -> None:
     model = demo_model("demo", replies)
     before = model.stat()

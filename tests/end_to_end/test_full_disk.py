@@ -14,7 +14,7 @@ from tests.end_to_end.conftest import Bench
 from tests.end_to_end.test_engine import many
 from tests.end_to_end.test_resume import final
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ def resized(disk: Path, size: str) -> None:
     subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
 
 
+@_root
 def test_a_full_disk_stops_the_run_clearly_and_it_can_be_gone_on_with(bench: Bench, small_disk: Path) -> None:
     bench.suite(many(150))
     bench.server.replies = lambda _: "fine"
@@ -55,6 +56,7 @@ def test_a_full_disk_stops_the_run_clearly_and_it_can_be_gone_on_with(bench: Ben
     assert len(list(bench.run.attempts())) == 150
 
 
+@_root
 @pytest.mark.parametrize("size", ["4k", "40k", "96k"])
 def test_a_run_that_finds_no_room_to_begin_in_is_refused_in_one_line(bench: Bench, small_disk: Path, size: str) -> None:
     resized(small_disk, size)
@@ -67,6 +69,7 @@ def test_a_run_that_finds_no_room_to_begin_in_is_refused_in_one_line(bench: Benc
     assert not [path for path in small_disk.iterdir() if path.is_dir()]
 
 
+@_root
 def test_a_replay_that_finds_no_room_stops_as_clearly(bench: Bench, small_disk: Path) -> None:
     bench.suite(many(150))
     bench.server.replies = lambda _: "fine"
@@ -121,3 +124,30 @@ def test_a_disk_that_fills_up_at_the_start_is_said_to_be_full(
     assert "INTERNALERROR" not in told
     assert not [attempt for run in bench.runs for attempt in run.attempts()]
     assert not bench.server.chats
+
+
+@_root
+@pytest.mark.parametrize("inodes", [8, 9, 10])
+def test_a_disk_without_room_for_one_more_file_is_said_to_be_full(bench: Bench, small_disk: Path, inodes: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,nr_inodes={inodes}", small_disk], check=True)
+    bench.suite(many(5))
+    result = bench.ask()
+    told = result.stdout.str() + result.stderr.str()
+    assert result.ret in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED}
+    assert "No space left on device" in told
+    assert "Traceback" not in told
+    assert "INTERNALERROR" not in told
+
+
+def test_a_resumption_that_finds_no_room_keeps_the_run(bench: Bench) -> None:
+    bench.suite(many(5))
+    bench.server.replies = lambda _: "fine"
+    bench.ask()
+    attempts = bench.run.attempts_file.read_bytes()
+    bench.suite(FULL.format(module="rundir", name="RunDir.write_run"), "conftest.py")
+    result = bench.ask("--polecat-resume")
+    assert result.ret in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED}
+    assert "can't begin the run" in result.stdout.str() + result.stderr.str()
+    assert bench.run.attempts_file.read_bytes() == attempts
+    (bench.folder / "conftest.py").unlink()
+    assert bench.ask("--polecat-resume").ret == 0

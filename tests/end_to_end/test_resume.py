@@ -110,7 +110,62 @@ def test_an_attempt_that_can_t_be_read_any_more_is_decided_anew_from_its_kept_re
     )
     assert not bench.server.chats
     assert all(final(bench.run).values())
+    assert "can't be read" not in bench.ask("--polecat-resume").stdout.str()
     assert bench.ask(f"--polecat-replay={bench.run.id}").ret == 0
+
+
+@pytest.mark.parametrize("args", [["-k", "q000"], ["-k", "nothing"], ["--collect-only"]])
+def test_a_resumption_that_comes_to_nothing_leaves_the_run_as_it_was(bench: Bench, args: list[str]) -> None:
+    bench.suite(many(5))
+    bench.server.replies = lambda _: "fine"
+    bench.ask()
+    before = {file.name: file.read_bytes() for file in bench.run.path.glob("*.json*")}
+    options = ["-p", "no:cacheprovider", "--polecat-model=fake", "--polecat-resume", *(["-n2"] if bench.xdist else [])]
+    refused = bench.pytester.runpytest_subprocess(*options, *args, ".", timeout=60)
+    if "q000" in args:
+        assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    assert {file.name: file.read_bytes() for file in bench.run.path.glob("*.json*")} == before
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "5", "[" * 200_000])
+def test_a_kept_reply_that_is_none_is_asked_for_again(bench: Bench, content: str) -> None:
+    bench.suite(many(2))
+    bench.server.replies = lambda _: "fine"
+    bench.ask()
+    key = bench.attempts["q001"].replies[0]
+    bench.run.attempts_file.unlink()
+    Path(bench.run.reply_file(key)).write_text(content)
+    for state in (bench.run.path / "servers").glob("*.json"):
+        state.write_text(content)
+    bench.server.requests.clear()
+    assert bench.ask("--polecat-resume").ret == 0
+    assert asked(bench) == ["Question 1."]
+
+
+@pytest.mark.parametrize("how", ["resume", "replay"])
+def test_an_attempt_of_another_shape_is_one_line(bench: Bench, how: str) -> None:
+    bench.suite(many(2))
+    bench.server.replies = lambda _: "fine"
+    bench.ask()
+    run = bench.run
+    run.attempts_file.write_bytes(b'{"a":1}\n' + run.attempts_file.read_bytes())
+    result = bench.ask(f"--polecat-{how}={run.id}")
+    told = result.stdout.str() + result.stderr.str()
+    assert "the attempt at an unknown item is damaged or of another version of polecat" in told
+    assert "Traceback" not in told
+    assert "INTERNALERROR" not in told
+    assert bench.runs == [] or [each.id for each in bench.runs] == [run.id]
+
+
+def test_a_newer_run_that_can_t_be_read_is_passed_over(bench: Bench) -> None:
+    bench.suite(many(2))
+    bench.server.replies = lambda _: "fine"
+    bench.ask()
+    run = bench.run
+    newer = run.path.with_name("99991231-000000-0000")
+    (newer / "run.json").mkdir(parents=True)
+    assert bench.ask("--polecat-resume").ret == 0
+    assert run.read_run().resumptions
 
 
 def test_what_was_broken_is_asked_again_and_what_was_missed_is_not(bench: Bench) -> None:

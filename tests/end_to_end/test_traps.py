@@ -218,3 +218,61 @@ def test_a_run_folder_that_vanishes_loses_no_summary(bench: Bench) -> None:
     result.stdout.fnmatch_lines(["*the run can't be written*", "*polecat: 1/1 point*"])
     assert "Traceback" not in result.stdout.str()
     assert not Path(bench.folder / "polecat-runs").exists()
+
+
+EDITED = """\
+import os
+import pathlib
+import pytest_polecat as polecat
+
+@polecat.suite([{"id": f"a{n}", "prompt": f"Question {n}"} for n in range(2)])
+def test_first(question, reply):
+    other = pathlib.Path("zmore.polecat.yaml")
+    if question.id == "a1" and "points: 5," in other.read_text():
+        other.write_text(other.read_text().replace("points: 5,", "points: 50,"))
+        os._exit(1)
+    assert reply.text == "fine"
+"""
+
+
+def test_a_suite_that_is_changed_while_it_is_asked_never_mixes_with_what_was_selected(bench: Bench) -> None:
+    if not bench.xdist:
+        pytest.skip("pytest itself collects once")
+    bench.suite(EDITED, "test_edited.py")
+    questions = "".join(f"  - {{id: m{n}, prompt: Say {n}, points: 5, checks: [{{exact: fine}}]}}\n" for n in range(8))
+    bench.suite(f"suite: more\nquestions:\n{questions}", "zmore.polecat.yaml")
+    bench.server.replies = lambda _: "fine"
+    result = bench.ask()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    changed = [each for each in bench.run.attempts() if "its suite was changed while it was asked" in each.message]
+    assert changed
+    assert all(each.outcome is Outcome.BROKEN for each in changed)
+    selected = {case.nodeid: case.hash for case in bench.run.cases()}
+    assert all(selected[each.nodeid] == each.hash for each in bench.run.attempts())
+    assert sum(each.earned for each in bench.run.attempts()) <= sum(case.points for case in bench.run.cases()) == 42
+
+
+def test_what_was_decided_stays_when_the_worker_dies_afterwards(bench: Bench) -> None:
+    if not bench.xdist:
+        pytest.skip("there are no workers without xdist")
+    bench.suite(
+        "suite: good\nquestions: [{id: a, prompt: p, checks: [{exact: fine}]}, {id: b, prompt: p, checks: [json]}]\n"
+    )
+    bench.suite(
+        """\
+        import os, pytest
+
+        @pytest.fixture(scope="session", autouse=True)
+        def dying(request):
+            yield
+            if hasattr(request.config, "workerinput"):
+                os._exit(1)
+        """,
+        "conftest.py",
+    )
+    bench.server.replies = lambda _: "fine"
+    result = bench.ask()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert {name: each.outcome for name, each in bench.attempts.items()} == {"a": Outcome.PASSED, "b": Outcome.MISSED}
+    assert len(list(bench.run.attempts())) == 2
+    result.stdout.fnmatch_lines(["note: something besides the questions failed*", "polecat: 1/2 points*exit 1"])

@@ -25,6 +25,7 @@ from pytest_polecat.records.outcome import FailureMode
 from pytest_polecat.records.profile import Profile
 from pytest_polecat.records.run import Device, Hung, Served
 from pytest_polecat.rundir import RunDir
+from pytest_polecat.third_party import failure
 
 __all__ = ["RemoteServers", "Servers"]
 
@@ -195,7 +196,7 @@ class Servers:
             return self._current(order) or self._start(name)
         except RecordingError:
             raise
-        except Exception as error:
+        except BaseException as error:  # a third party's launcher may raise anything
             if self._closing.is_set():
                 raise _ending(name) from error
             failure = _as_server_error(name, error)
@@ -304,6 +305,8 @@ class Servers:
         try:
             write_state(self._run, name, self._states[name])
         except OSError as error:
+            with contextlib.suppress(OSError):  # what it says is not true any more
+                self._run.server_state(name).unlink(missing_ok=True)
             raise RecordingError.of(self._run.path, error) from error
 
     def _stop_states(self) -> None:
@@ -348,13 +351,12 @@ def free_port() -> int:
     return port
 
 
-def _as_server_error(profile: str, error: Exception) -> ServerError:
+def _as_server_error(profile: str, error: BaseException) -> ServerError:
     if isinstance(error, ServerError):
         return error
     if isinstance(error, PolecatError):
         return ServerError(str(error))
-    # A third party's launcher may raise anything.
-    return ServerError(f"profile {profile!r}: its launcher failed: {type(error).__name__}: {error}")
+    return ServerError(failure(f"profile {profile!r}: its launcher", error))
 
 
 def _ending(profile: str) -> ServerError:

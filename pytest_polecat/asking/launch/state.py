@@ -69,5 +69,5 @@ def open_asks(run: RunDir) -> Iterator[tuple[Path, Ask | None]]:
 def _read(file: Path, kind: type[_T]) -> _T | None:
     try:
         return kind.model_validate_json(file.read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return None

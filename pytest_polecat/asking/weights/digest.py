@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_polecat.asking.weights.gguf import GgufError, parts_of
 from pytest_polecat.errors import PolecatError
-from pytest_polecat.resources import cache_folders, make_private
+from pytest_polecat.resources import cache_folders, is_ours, make_private
 from pytest_polecat.rundir import write_atomically
 
 _BUFFER = 4 << 20
@@ -79,7 +79,8 @@ def _computed(files: Sequence[Path]) -> str:
 
 def _lookup(stamp: Stamp) -> str | None:
     for folder in cache_folders("weights"):
-        entry = _read(folder / "sha256.json").get(str(stamp[0][0]), {})
+        # In the folder for temporary files anyone can make a folder of any name.
+        entry = _read(folder / "sha256.json").get(str(stamp[0][0]), {}) if is_ours(folder) else {}
         if entry.get("files") == stamp:
             return str(entry["sha256"])
     return None

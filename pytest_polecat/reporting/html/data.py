@@ -216,7 +216,14 @@ def _entry(
 
 def _cells(attempt: Attempt | None, columns: Sequence[Column]) -> tuple[str, ...]:
     record = attempt.model_dump(mode="json") if attempt and columns else {}
-    return tuple(shortened(str(column.cell(record)), _CELL_LIMIT) if record else "" for column in columns)
+    return tuple(shortened(_cell(column, record), _CELL_LIMIT) if record else "" for column in columns)
+
+
+def _cell(column: Column, record: dict[str, Any]) -> str:
+    try:
+        return str(column.cell(record))
+    except Exception as error:  # a third party's, and no reason to show nothing at all
+        return f"failed: {type(error).__name__}: {error}"
 
 
 def _finding(finding: Finding) -> Finding:

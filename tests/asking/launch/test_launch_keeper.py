@@ -1,5 +1,6 @@
 """The keeper of servers: lazy, one loaded at a time, restarted once, and seen from a worker process."""
 
+import errno
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pytest_polecat.asking.launch import builtin_launchers
+from pytest_polecat.asking.launch import builtin_launchers, keeper
 from pytest_polecat.asking.launch.base import Launch, Launcher
 from pytest_polecat.asking.launch.embedded.launcher import EmbeddedLauncher
 from pytest_polecat.asking.launch.keeper import RemoteServers, Servers
@@ -281,7 +282,7 @@ def test_a_launcher_that_breaks_is_told_and_the_others_go_on(keep: Keep, worker:
     servers = keep(SLEEPY, launchers={**builtin_launchers(), "sleeper": Broken()})
     servers.wait("tiny")
     told = worker.says("wait sleepy")["error"]
-    assert told == "profile 'sleepy': its launcher failed: KeyError: 'oops'"
+    assert told.startswith("profile 'sleepy': its launcher failed: KeyError: 'oops' (")
     assert worker.says("wait tiny") == {"url": servers.wait("tiny").url}
 
 
@@ -440,3 +441,18 @@ def test_no_server_outlives_the_controller(number: signal.Signals, model: Path, 
 def test_a_worker_that_finds_no_room_for_its_request_says_so(run: RunDir) -> None:
     with room_for(0), pytest.raises(RecordingError, match="can't be written: File too large"):
         RemoteServers(run).lost("tiny")
+
+
+def test_a_server_that_is_lost_while_the_disk_is_full_is_not_told_to_be_ready(
+    keep: Keep, run: RunDir, marked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    servers = keep()
+    served = servers.wait("tiny")
+    monkeypatch.setattr(keeper, "write_state", full)
+    crash(served, marked)
+    with pytest.raises(RecordingError, match="No space left on device"):
+        servers.lost("tiny")
+    assert read_state(run, "tiny") is None
