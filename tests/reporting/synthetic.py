@@ -111,6 +111,7 @@ def write_run(folder: Path, stories: Sequence[Story], *, deselected: int = 0, se
     rundir.write_selection(
         (story.case for story in stories), [_question(digest, s) for digest, s in questions.items()], deselected
     )
+    rundir.adopt_selection()
     attempts = [story.attempt for story in stories]
     rundir.attempts_file.write_bytes(b"".join(json_line(one.model_dump(mode="json")) for one in attempts if one))
     for story in stories:
