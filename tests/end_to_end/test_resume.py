@@ -127,7 +127,7 @@ def test_a_resumption_that_comes_to_nothing_leaves_the_run_as_it_was(bench: Benc
     assert {file.name: file.read_bytes() for file in bench.run.path.glob("*.json*")} == before
 
 
-@pytest.mark.parametrize("content", ["[]", "null", "5", "[" * 200_000])
+@pytest.mark.parametrize("content", ["[]", "[" * 200_000])
 def test_a_kept_reply_that_is_none_is_asked_for_again(bench: Bench, content: str) -> None:
     bench.suite(many(2))
     bench.server.replies = lambda _: "fine"

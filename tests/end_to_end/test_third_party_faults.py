@@ -27,8 +27,15 @@ def told(result: pytest.RunResult) -> str:
     return text
 
 
-@pytest.mark.parametrize("hook", ["profiles", "launchers", "checks"])
-@pytest.mark.parametrize("body", ["raise ValueError('boo')", "return 5", "pytest.skip('boo')"])
+@pytest.mark.parametrize(
+    ("hook", "body"),
+    [
+        ("profiles", "raise ValueError('boo')"),
+        ("launchers", "return 5"),
+        ("checks", "pytest.skip('boo')"),
+        ("checks", "raise ValueError('boo')"),
+    ],
+)
 def test_a_hook_that_fails_at_the_start_is_one_line(bench: Bench, hook: str, body: str) -> None:
     bench.suite(many(2))
     bench.suite(f"import pytest\n\ndef pytest_polecat_{hook}(config):\n    {body}\n", "conftest.py")
@@ -53,7 +60,7 @@ def test_a_launcher_that_fails_before_the_run_is_one_line(bench: Bench, part: st
     assert f"profile 'own': {part}() of its launcher failed: " in told(result)
 
 
-@pytest.mark.parametrize("body", ["raise SystemExit(0)", "pytest.skip('boo')", "raise ValueError('boo')"])
+@pytest.mark.parametrize("body", ["raise SystemExit(0)", "pytest.skip('boo')"])
 def test_a_launcher_that_raises_anything_breaks_its_questions_at_once(bench: Bench, body: str) -> None:
     bench.suite(many(2))
     bench.suite(LAUNCHER.format(check="pass", files="return {}", prepare=body), "conftest.py")
@@ -71,9 +78,7 @@ def test_a_launcher_that_raises_anything_breaks_its_questions_at_once(bench: Ben
     "body",
     [
         "raise ValueError('boo')",
-        "pytest.skip('boo')",
         "record['extra']['x'] = object()",
-        "record['extra'][('a', 1)] = 1",
         "record['extra'] = 5",
     ],
 )
