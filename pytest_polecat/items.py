@@ -229,22 +229,22 @@ class ItemHooks:
         elif report.failed and sitting.attempt.outcome is Outcome.PASSED and not self.settings.selftest:
             self._overrule(item, sitting, str(report.longrepr))
         assert sitting.attempt is not None  # noqa: S101 - set just above
-        record = sitting.attempt.model_dump(mode="json", exclude_defaults=True)
-        record |= {
-            "format": sitting.attempt.format,
-            "outcome": str(sitting.attempt.outcome),
-            "points": sitting.attempt.points,
-        }
-        if self.settings.selftest:
-            record["selftest"] = True
+        record = self._line(sitting.attempt)
         try:
             record["extra"] = _extra(item, record)
         except PolecatError as error:
-            sitting.attempt = _attempt(sitting, broken(str(error)), self._worker)
-            ours = sitting.attempt.model_dump(mode="json", exclude_defaults=True)
-            record |= {"earned": 0.0, "extra": {}, **ours}
+            record = self._line(self._record(item, sitting, broken(str(error))))
+            record["extra"] = {}
         report.polecat = record  # type: ignore[attr-defined]
         return report
+
+    def _line(self, attempt: Attempt) -> dict[str, Any]:
+        """The attempt as it is written down, without what third parties add."""
+        line = attempt.model_dump(mode="json", exclude_defaults=True)
+        line |= {"format": attempt.format, "outcome": str(attempt.outcome), "points": attempt.points}
+        if self.settings.selftest:
+            line["selftest"] = True
+        return line
 
     def _plan(self, items: list[pytest.Item]) -> Generator[Planned]:
         for item in items:

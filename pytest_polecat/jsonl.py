@@ -148,7 +148,7 @@ class LineIndex(Generic[_Key, _Object]):
         self._places: dict[bytes, int] | None = {} if repeated else None
         self._passed = 0
         self._latest: _Object | None = None
-        self._file = file.open("rb") if file.exists() else BytesIO()
+        self._file = _opened(file) or BytesIO()
 
     def get(self, key: _Key) -> _Object | None:
         """The object with this key."""

@@ -247,7 +247,7 @@ class RunDir:
 
     def cases(self) -> list[Case]:
         """The selected test items, in order."""
-        return [Case.model_validate(line) for line in read_jsonl(self.path / "selected.jsonl")]
+        return [Case.model_validate(line) for line in read_jsonl(self.selected_file)]
 
     def questions(self) -> dict[str, dict[str, Any]]:
         """The selected questions by content hash: `{"hash", "suite", "question"}` with the question's record."""
@@ -270,8 +270,14 @@ class RunDir:
 
         Raises `PolecatError`.
         """
+        contents = (
+            json_line({"deselected": deselected}),
+            b"".join(json_line(question) for question in questions),
+            b"".join(json_line(case.model_dump(mode="json", exclude_defaults=True)) for case in cases),
+        )
         with self.beginning():
-            self._write_selection(cases, questions, deselected)
+            for file, content in zip(self._of_selection, contents, strict=True):
+                write_atomically(self._proposed(file), content)
 
     def has_proposal(self) -> bool:
         """Whether a selection is written down that is not the run's yet."""
@@ -298,15 +304,6 @@ class RunDir:
 
     def _proposed(self, file: Path) -> Path:
         return file.with_name(f"{file.name}.new")
-
-    def _write_selection(self, cases: Iterable[Case], questions: Iterable[dict[str, Any]], deselected: int) -> None:
-        contents = (
-            json_line({"deselected": deselected}),
-            b"".join(json_line(question) for question in questions),
-            b"".join(json_line(case.model_dump(mode="json", exclude_defaults=True)) for case in cases),
-        )
-        for file, content in zip(self._of_selection, contents, strict=True):
-            write_atomically(self._proposed(file), content)
 
 
 def read_bytes(file: str) -> bytes:
